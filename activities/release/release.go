@@ -1,0 +1,123 @@
+// Package release names the objects and marks of one release, so that every
+// activity, the planner and the repair tool agree on them. It is pure.
+package release
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"sluice.dev/sluice/config"
+)
+
+// The marks that Sluice leaves on objects. They are the only memory of a
+// rollout in the cluster and are gone when it has ended.
+const (
+	// LabelRollout names the rollout that owns an object of ours.
+	LabelRollout = "sluice.dev/rollout"
+	// LabelWorkload names the workload that an object of ours serves.
+	LabelWorkload = "sluice.dev/workload"
+	// LabelTrack tells canary pods from stable ones; the canary Deployment and
+	// the canary Service select by it.
+	LabelTrack = "sluice.dev/track"
+	// LabelRevision carries the revision of a canary pod.
+	LabelRevision = "sluice.dev/revision"
+	// AnnotationSeq fences writes to objects of ours: an operation never
+	// overwrites what a later one wrote.
+	AnnotationSeq = "sluice.dev/seq"
+	// AnnotationRelease is the one annotation on the user's workload: a Record
+	// as JSON, from the hold to the end of the rollout.
+	AnnotationRelease = "sluice.dev/release"
+
+	// TrackCanary is the value of LabelTrack.
+	TrackCanary = "canary"
+	// FieldManager is the name under which Sluice writes.
+	FieldManager = "sluice"
+)
+
+// Ref names everything that one release touches. The workflow builds it once
+// from the preflight and hands it to every activity.
+type Ref struct {
+	// ID of the rollout: value of LabelRollout on what it owns.
+	ID string `json:"id"`
+	// WorkflowID for the record on the workload.
+	WorkflowID string `json:"workflowId"`
+	// Namespace of all objects.
+	Namespace string `json:"namespace"`
+	// Workload that is released.
+	Workload config.ObjectRef `json:"workload"`
+	// Service and Ingress of the user.
+	Service string `json:"service"`
+	Ingress string `json:"ingress"`
+	// Class of the Ingress: the dialect of its annotations.
+	Class string `json:"class"`
+	// Isolation is the label that keeps canary pods out of Service.
+	Isolation Isolation `json:"isolation"`
+	// Seq orders operations: it grows with every operation of the workflow.
+	Seq int64 `json:"seq"`
+}
+
+// Isolation is the override of one label of the pod template on canary pods, so
+// that neither the user's Service nor its workload nor a HorizontalPodAutoscaler
+// counts them.
+type Isolation struct {
+	// Key of the label: one that the Service selects by.
+	Key string `json:"key"`
+	// Value that canary pods have instead of the stable one.
+	Value string `json:"value"`
+}
+
+// CanaryDeployment is the name of the extra Deployment.
+func (r Ref) CanaryDeployment() string { return CanaryName(r.Workload.Name) }
+
+// CanaryService is the name of the Service that selects canary pods.
+func (r Ref) CanaryService() string { return CanaryName(r.Service) }
+
+// CanaryIngress is the name of the Ingress that routes to the canary Service.
+func (r Ref) CanaryIngress() string { return CanaryName(r.Ingress) }
+
+// maxName is the longest name that leaves room for the suffixes which
+// ReplicaSets and pods add to a Deployment's name and that a Service accepts.
+const maxName = 63
+
+// CanaryName derives the name of a canary object. Names that would become too
+// long are cut and made unique by a hash, so that the result is deterministic
+// and a valid DNS label for every valid input.
+func CanaryName(name string) string {
+	const suffix = "-canary"
+	if len(name)+len(suffix) <= maxName {
+		return name + suffix
+	}
+	sum := sha256.Sum256([]byte(name))
+	mark := "-" + hex.EncodeToString(sum[:4])
+	return name[:maxName-len(suffix)-len(mark)] + mark + suffix
+}
+
+// Record is what AnnotationRelease holds: enough to restore the workload from
+// the cluster alone when the workflow is gone.
+type Record struct {
+	ID         string `json:"id"`
+	WorkflowID string `json:"workflowId"`
+	Seq        int64  `json:"seq"`
+	// Stable is the name of the ReplicaSet whose template is the stable one.
+	Stable string `json:"stable"`
+	// Revision that is being released.
+	Revision string `json:"revision"`
+	// Promoting says that the new template may already run on the workload.
+	Promoting bool `json:"promoting,omitempty"`
+	// Baseline is the exact previous state of the fields that are changed.
+	Baseline Baseline `json:"baseline"`
+	// Service, Ingress and Class of the release, for repair.
+	Service string `json:"service"`
+	Ingress string `json:"ingress"`
+	Class   string `json:"class"`
+	// Isolation of canary pods, for repair.
+	Isolation Isolation `json:"isolation"`
+}
+
+// Baseline is the previous state of the fields of the user's workload that a
+// rollout changes. A nil pointer means that the field was absent.
+type Baseline struct {
+	Paused         *bool   `json:"paused,omitempty"`
+	MaxSurge       *string `json:"maxSurge,omitempty"`
+	MaxUnavailable *string `json:"maxUnavailable,omitempty"`
+}

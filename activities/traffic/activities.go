@@ -1,0 +1,127 @@
+package traffic
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sluice.dev/sluice/activities/kube"
+	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/activities/traffic/gateway"
+)
+
+// Activities change routes. Every exported method is an activity.
+type Activities struct {
+	// Cluster whose Ingresses are written.
+	Cluster *kube.Cluster
+	// Gateways that have to take a change.
+	Gateways *gateway.Gateways
+}
+
+// SetRoute makes the route of the canary Ingress what is asked, by one write,
+// and returns when every replica of the gateway has taken it. Before the write
+// it waits until the endpoints that the route needs are published. Repeated, it
+// finds the write done and confirms again. Errors that a retry cannot cure:
+// Unsupported, NotFound, Superseded, Drift.
+func (a *Activities) SetRoute(ctx context.Context, req RouteRequest) (Confirmation, error) {
+	ctx, cancel := working(ctx)
+	defer cancel()
+	adapter, err := AdapterFor(req.Ref.Class)
+	if err != nil {
+		return Confirmation{}, failure(err, req.Ref)
+	}
+	change, err := a.plan(ctx, adapter, req)
+	if err != nil {
+		return Confirmation{}, failure(err, req.Ref)
+	}
+	if !change.written() {
+		if err := a.guard(ctx, req); err != nil {
+			return Confirmation{}, failure(err, req.Ref)
+		}
+	}
+	out, err := a.write(ctx, change)
+	if err != nil {
+		return Confirmation{}, failure(err, req.Ref)
+	}
+	return a.confirm(ctx, change, out)
+}
+
+// ConfirmEndpoints returns when the gateway serves exactly the ready pods of the
+// user's Service.
+func (a *Activities) ConfirmEndpoints(ctx context.Context, req EndpointsRequest) (Confirmation, error) {
+	return Endpoints{Cluster: a.Cluster, Gateways: a.Gateways}.confirm(ctx, req.Ref)
+}
+
+// write brings the canary Ingress to the wanted state.
+func (a *Activities) write(ctx context.Context, change *change) (Confirmation, error) {
+	ref := change.req.Ref
+	out := Confirmation{Drift: a.drift(ctx, change)}
+	var err error
+	if change.req.Absent {
+		out.Wrote, err = a.Cluster.RemoveIngress(ctx, ref, ref.CanaryIngress())
+		return out, err
+	}
+	// The fence is renewed even where the route is as asked: an earlier operation
+	// that is still under way somewhere must not win.
+	_, out.Wrote, err = a.Cluster.EnsureIngress(ctx, ref, ref.CanaryIngress(), kube.Own{Fence: true}, change.apply)
+	if err == nil {
+		err = change.err
+	}
+	return out, err
+}
+
+// confirm waits for the gateway and completes the Confirmation.
+func (a *Activities) confirm(ctx context.Context, change *change, out Confirmation) (Confirmation, error) {
+	begun := time.Now()
+	result, err := a.Gateways.Confirm(ctx, change.req.Ref.Class, change.want(), kube.Beat(ctx))
+	if err != nil {
+		return Confirmation{}, failure(err, change.req.Ref)
+	}
+	out.Level, out.Gateways, out.Expected = result.Level, result.Replicas, result.Replicas
+	out.Millis = time.Since(begun).Milliseconds()
+	return out, nil
+}
+
+// guard waits for the endpoints without which the route must not be written.
+func (a *Activities) guard(ctx context.Context, req RouteRequest) error {
+	if req.NeedCanary <= 0 && req.NeedStable <= 0 {
+		return nil
+	}
+	ref := req.Ref
+	var progress string
+	wait := kube.Wait{
+		Namespace: ref.Namespace,
+		Topics:    []kube.Topic{kube.AboutService(ref.Service), kube.AboutService(ref.CanaryService())},
+		Beat:      kube.Beat(ctx),
+	}
+	err := a.Cluster.AwaitState(ctx, wait, func() (kube.State, error) {
+		canary := gateway.ReadyEndpoints(a.Cluster.SlicesOf(ref.Namespace, ref.CanaryService()))
+		stable := gateway.ReadyEndpoints(a.Cluster.SlicesOf(ref.Namespace, ref.Service))
+		progress = fmt.Sprintf("%d of %d canary endpoints and %d of %d stable endpoints are ready", canary, req.NeedCanary, stable, req.NeedStable)
+		return kube.State{Done: canary >= req.NeedCanary && stable >= req.NeedStable, Progress: progress}, nil
+	})
+	if err != nil {
+		return &unready{progress: progress, cause: err}
+	}
+	return nil
+}
+
+// ingress reads the user's Ingress: from the cache, and from the API server
+// where the cache does not know it. Nil says that there is none.
+func (a *Activities) ingress(ctx context.Context, ref release.Ref) (*networkingv1.Ingress, error) {
+	found, err := a.Cluster.Ingresses(ref.Namespace).Get(ref.Ingress)
+	if apierrors.IsNotFound(err) {
+		found, err = a.Cluster.Client().NetworkingV1().Ingresses(ref.Namespace).Get(ctx, ref.Ingress, metav1.GetOptions{})
+	}
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, kube.Failure(err, fmt.Sprintf("reading Ingress %s/%s", ref.Namespace, ref.Ingress))
+	}
+	return found, nil
+}

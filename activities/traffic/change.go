@@ -1,0 +1,105 @@
+package traffic
+
+import (
+	"context"
+	"maps"
+	"strconv"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+
+	"sluice.dev/sluice/activities/kube"
+	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/activities/traffic/gateway"
+)
+
+// change is one write of the canary Ingress, decided on but not made.
+type change struct {
+	req     RouteRequest
+	adapter Adapter
+	// base is the user's Ingress, nil if it is gone.
+	base *networkingv1.Ingress
+	// live is the canary Ingress as the cache has it, nil if it has none.
+	live *networkingv1.Ingress
+	// rendered is what the canary Ingress would be if it were made new; nil where
+	// base is gone or has nothing to route any more.
+	rendered *networkingv1.Ingress
+	// err of apply.
+	err error
+}
+
+// plan decides what to write. A route that sends requests to canary needs the
+// user's Ingress and has to be expressible; the way back needs neither.
+func (a *Activities) plan(ctx context.Context, adapter Adapter, req RouteRequest) (*change, error) {
+	ref := req.Ref
+	c := &change{req: req, adapter: adapter}
+	var err error
+	if c.base, err = a.ingress(ctx, ref); err != nil {
+		return nil, err
+	}
+	if live, err := a.Cluster.Ingresses(ref.Namespace).Get(ref.CanaryIngress()); err == nil {
+		c.live = live
+	}
+	if req.Absent {
+		return c, nil
+	}
+	if c.base != nil {
+		c.rendered, err = adapter.Render(c.base, ref, req.Route)
+	} else {
+		err = kube.Terminal(kube.ErrNotFound, "reading Ingress %s/%s: it does not exist: restore it or abort the rollout", ref.Namespace, ref.Ingress)
+	}
+	back := req.Route.Weight == 0 && len(req.Route.Matches) == 0
+	if err != nil && (!back || c.live == nil) {
+		return nil, err
+	}
+	return c, nil
+}
+
+// written reports whether an earlier attempt of this operation has made the
+// write.
+func (c *change) written() bool {
+	if c.live == nil || c.req.Absent || c.live.Annotations[release.AnnotationSeq] != strconv.FormatInt(c.req.Ref.Seq, 10) {
+		return false
+	}
+	next := c.live.DeepCopy()
+	c.apply(next)
+	return c.err == nil && apiequality.Semantic.DeepEqual(next, c.live)
+}
+
+// apply makes an Ingress, new or live, what is wanted. Of one that is live only
+// what is ours is changed.
+func (c *change) apply(ingress *networkingv1.Ingress) {
+	if ingress.ResourceVersion == "" && c.rendered != nil {
+		c.rendered.DeepCopyInto(ingress)
+		return
+	}
+	next, err := c.adapter.Reroute(ingress, c.req.Ref, c.req.Route)
+	if err != nil {
+		c.err = err
+		return
+	}
+	if c.rendered != nil {
+		// The user's Ingress may have got other paths since.
+		next.Spec = *c.rendered.Spec.DeepCopy()
+		maps.Copy(next.Annotations, c.rendered.Annotations)
+	}
+	next.DeepCopyInto(ingress)
+}
+
+// want is what the gateway shall do after the write.
+func (c *change) want() gateway.Want {
+	want := wantOf(c.base, c.req.Ref)
+	want.Weight, want.Matches, want.Absent = c.req.Route.Weight, c.req.Route.Matches, c.req.Absent
+	return want
+}
+
+// wantOf names what the gateway makes of the user's Ingress; nothing if that is
+// gone.
+func wantOf(base *networkingv1.Ingress, ref release.Ref) gateway.Want {
+	want := gateway.Want{Namespace: ref.Namespace, Ingress: ref.Ingress, Service: ref.Service, CanaryService: ref.CanaryService()}
+	if base != nil {
+		want.Backends = gateway.BackendsOf(base, ref.Service)
+		want.Indirect = base.Annotations[nginxServiceUpstream] == "true"
+	}
+	return want
+}

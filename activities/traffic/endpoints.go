@@ -1,0 +1,48 @@
+package traffic
+
+import (
+	"context"
+	"time"
+
+	"sluice.dev/sluice/activities/kube"
+	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/activities/traffic/gateway"
+)
+
+// Endpoints confirms what gateways serve, for those who change pods and must
+// not go on before the gateway has seen it.
+type Endpoints struct {
+	// Cluster that publishes the endpoints.
+	Cluster *kube.Cluster
+	// Gateways that have to take them.
+	Gateways *gateway.Gateways
+}
+
+// ConfirmServiceEndpoints returns when every replica of the gateway serves
+// exactly the ready endpoints that are published for the user's Service. It
+// beats when it runs in an activity. Its error says what was missing when ctx
+// ended.
+func (e Endpoints) ConfirmServiceEndpoints(ctx context.Context, ref release.Ref) error {
+	_, err := e.confirm(ctx, ref)
+	return err
+}
+
+func (e Endpoints) confirm(ctx context.Context, ref release.Ref) (Confirmation, error) {
+	ctx, cancel := working(ctx)
+	defer cancel()
+	activities := Activities{Cluster: e.Cluster, Gateways: e.Gateways}
+	base, err := activities.ingress(ctx, ref)
+	if err != nil {
+		return Confirmation{}, failure(err, ref)
+	}
+	want := wantOf(base, ref)
+	want.Servers = true
+	begun := time.Now()
+	result, err := e.Gateways.Confirm(ctx, ref.Class, want, kube.Beat(ctx))
+	if err != nil {
+		return Confirmation{}, failure(err, ref)
+	}
+	return Confirmation{
+		Level: result.Level, Gateways: result.Replicas, Expected: result.Replicas, Millis: time.Since(begun).Milliseconds(),
+	}, nil
+}

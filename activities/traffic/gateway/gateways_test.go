@@ -1,0 +1,328 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"sluice.dev/sluice/config"
+)
+
+func TestConfirmAtOnce(t *testing.T) {
+	android := header(config.MatchExact, "android")
+	cases := map[string]struct {
+		live []config.Match
+		at   int
+		want Want
+	}{
+		"weight 0":             {at: 0, want: weight(0)},
+		"weight 10":            {at: 10, want: weight(10)},
+		"weight 100":           {at: 100, want: weight(100)},
+		"header":               {at: 0, live: []config.Match{android}, want: demoWant(func(w *Want) { w.Matches = []config.Match{android} })},
+		"header and cookie":    {at: 5, live: []config.Match{android, cookie("beta")}, want: demoWant(func(w *Want) { w.Weight = 5; w.Matches = []config.Match{cookie("beta"), android} })},
+		"absent":               {at: -1, want: demoWant(func(w *Want) { w.Absent = true })},
+		"servers":              {at: -1, want: demoWant(func(w *Want) { w.Servers = true })},
+		"servers with canary":  {at: 30, want: demoWant(func(w *Want) { w.Servers = true })},
+		"service has upstream": {at: 30, want: demoWant(func(w *Want) { w.Weight = 30; w.Indirect = true })},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t)
+				s.both(c.at, c.live...)
+				result, took, err := s.confirm(t.Context(), c.want)
+				require.NoError(t, err)
+				require.Equal(t, Result{Level: LevelState, Replicas: 2}, result)
+				require.Equal(t, defaultDwell, took)
+			})
+		})
+	}
+}
+
+// TestConfirmNever are states that are not what is wanted, with what is said of
+// them when the time is over.
+func TestConfirmNever(t *testing.T) {
+	android, pattern := header(config.MatchExact, "android"), header(config.MatchRegex, "android")
+	matched := func(matches ...config.Match) Want { return demoWant(func(w *Want) { w.Matches = matches }) }
+	cases := map[string]struct {
+		prepare func(s *site)
+		want    Want
+		says    string
+	}{
+		"no canary yet":     {func(s *site) { s.both(-1) }, weight(10), "10.0.0.1:8080 has no canary yet; 10.0.0.2:8080 has no canary yet"},
+		"no canary at 0":    {func(s *site) { s.both(-1) }, weight(0), "has no canary yet"},
+		"other weight":      {func(s *site) { s.both(10) }, weight(30), "10.0.0.1:8080 has weight 10"},
+		"one is behind":     {func(s *site) { s.both(30); s.second.take(10, nil) }, weight(30), "confirmed by 1 of 2 gateway replicas; 10.0.0.2:8080 has weight 10"},
+		"weight not undone": {func(s *site) { s.both(30) }, weight(0), "has weight 30"},
+		"match not undone":  {func(s *site) { s.both(0, android) }, weight(0), "still has the rule of a match"},
+		"match missing":     {func(s *site) { s.both(0) }, matched(android), "has no rule for the match yet"},
+		"other match":       {func(s *site) { s.both(0, pattern) }, matched(android), "has another rule for the match"},
+		"match and cookie":  {func(s *site) { s.both(0, android, cookie("beta")) }, matched(android), "has another rule for the match"},
+		"not removed":       {func(s *site) { s.both(0) }, demoWant(func(w *Want) { w.Absent = true }), "still has the canary"},
+		"canary server missing": {func(s *site) {
+			s.both(10)
+			s.endpoints("default", "demo-canary", "http", 8080, "10.244.1.9", "10.244.1.10")
+		}, weight(10), "has 1 servers of canary, 1 of the 2 that are ready"},
+		"canary has no endpoints": {func(s *site) {
+			s.both(10)
+			s.endpoints("default", "demo-canary", "http", 8080)
+		}, weight(10), "has 1 servers of canary, 0 of the 0 that are ready"},
+		"canary pod is fenced": {func(s *site) {
+			s.both(10)
+			for _, r := range []*traefikReplica{s.first, s.second} {
+				r.set("services/default-demo-demo-80-canary", map[string]any{"loadBalancer": map[string]any{"servers": []any{
+					map[string]any{"url": "http://10.244.1.9:8080", "fenced": true},
+				}}})
+			}
+		}, weight(10), "has 0 servers of canary, 0 of the 1 that are ready"},
+		"stable server is gone": {func(s *site) {
+			s.endpoints("default", "demo", "http", 8080, "10.244.1.1")
+		}, demoWant(func(w *Want) { w.Servers = true }), "has 2 servers of stable, 1 of the 1 that are ready"},
+		"rule is refused": {func(s *site) {
+			s.both(0)
+			for _, r := range []*traefikReplica{s.first, s.second} {
+				r.set("routers/default-demo-rule-0-path-0-canary", map[string]any{
+					"rule": `(Path("/")) && (Header("user-agent", "android"))`, "status": "disabled", "error": []string{"bad rule"},
+				})
+			}
+		}, matched(android), "refuses the rule of the match: bad rule"},
+		"no such port": {func(s *site) { s.both(10) }, demoWant(func(w *Want) {
+			w.Weight = 10
+			w.Backends[0].Port = networkingv1.ServiceBackendPort{Name: "grpc"}
+		}), "reading Service default/demo-canary: it has no port grpc"},
+		"a replica is frozen": {func(s *site) { s.both(10); s.second.freeze(true) }, weight(10),
+			"confirmed by 1 of 2 gateway replicas; 10.0.0.2:8080 does not answer"},
+		"no replicas": {func(s *site) { s.endpoints("edge", "traefik", "web", 8000) }, weight(10),
+			"no replica of the gateway found: the EndpointSlices of Service edge/traefik have no ready endpoint with port 8080"},
+		"no slices": {func(s *site) { delete(s.slices, "edge/traefik") }, weight(10),
+			"no replica of the gateway found: Service edge/traefik has no EndpointSlices in a namespace that is watched"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t)
+				c.prepare(s)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				_, took, err := s.confirm(ctx, c.want)
+				require.ErrorContains(t, err, c.says)
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.Equal(t, time.Minute, took)
+				require.GreaterOrEqual(t, len(s.told), 20, "progress is told at least every other second")
+			})
+		})
+	}
+}
+
+func TestConfirmWaitsForTheLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		s.both(10)
+		time.AfterFunc(300*time.Millisecond, func() { s.first.take(30, nil) })
+		time.AfterFunc(2*time.Second, func() { s.second.take(30, nil) })
+		_, took, err := s.confirm(t.Context(), weight(30))
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, took, 2*time.Second+defaultDwell)
+		require.Less(t, took, 2*time.Second+defaultDwell+2*pollInterval)
+	})
+}
+
+func TestConfirmFrozenReplicaComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		s.both(10)
+		s.second.freeze(true)
+		time.AfterFunc(30*time.Second, func() { s.second.freeze(false) })
+		result, took, err := s.confirm(t.Context(), weight(10))
+		require.NoError(t, err)
+		require.Equal(t, 2, result.Replicas)
+		require.GreaterOrEqual(t, took, 30*time.Second)
+		require.Contains(t, s.told, "confirmed by 1 of 2 gateway replicas; 10.0.0.2:8080 does not answer")
+	})
+}
+
+func TestConfirmReplicaThatIsGoneIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		s.both(10)
+		s.second.freeze(true)
+		time.AfterFunc(5*time.Second, func() { s.endpoints("edge", "traefik", "web", 8000, "10.0.0.1") })
+		result, took, err := s.confirm(t.Context(), weight(10))
+		require.NoError(t, err)
+		require.Equal(t, 1, result.Replicas)
+		require.Less(t, took, 6*time.Second)
+	})
+}
+
+func TestConfirmReplicaThatJoinsHasToConfirm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		s.endpoints("edge", "traefik", "web", 8000, "10.0.0.1")
+		s.both(10)
+		s.second.take(-1, nil)
+		// It joins while the first one is within its dwell.
+		time.AfterFunc(defaultDwell/2, func() { s.endpoints("edge", "traefik", "web", 8000, "10.0.0.1", "10.0.0.2") })
+		time.AfterFunc(3*time.Second, func() { s.second.take(10, nil) })
+		result, took, err := s.confirm(t.Context(), weight(10))
+		require.NoError(t, err)
+		require.Equal(t, 2, result.Replicas)
+		require.GreaterOrEqual(t, took, 3*time.Second)
+	})
+}
+
+func TestConfirmStartsTheDwellAgainWhenInterrupted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, func(c *Config) { c.Dwell = time.Second })
+		s.both(10)
+		time.AfterFunc(600*time.Millisecond, func() { s.second.take(30, nil) })
+		time.AfterFunc(1400*time.Millisecond, func() { s.second.take(10, nil) })
+		_, took, err := s.confirm(t.Context(), weight(10))
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, took, 2400*time.Millisecond)
+	})
+}
+
+func TestConfirmTerminatingReplicas(t *testing.T) {
+	leaving := func(s *site, serving bool) {
+		slice := s.endpoints("edge", "traefik", "web", 8000, "10.0.0.1")
+		slice.Endpoints = append(slice.Endpoints, endpoint("10.0.0.2", false, serving, true))
+	}
+	t.Run("one that serves has to confirm", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSite(t)
+			s.first.take(10, nil)
+			leaving(s, true)
+			time.AfterFunc(2*time.Second, func() { leaving(s, false) })
+			result, took, err := s.confirm(t.Context(), weight(10))
+			require.NoError(t, err)
+			require.Equal(t, 1, result.Replicas)
+			require.GreaterOrEqual(t, took, 2*time.Second)
+		})
+	})
+	t.Run("one that has closed its doors has not", func(t *testing.T) {
+		s := newSite(t)
+		s.first.take(10, nil)
+		server := httptest.NewServer(s.first)
+		defer server.Close()
+		closed := httptest.NewServer(http.NotFoundHandler())
+		closed.Close()
+		s.gateways.client.Transport = rerouted{"10.0.0.1:8080": server.Listener.Addr().String(), "10.0.0.2:8080": closed.Listener.Addr().String()}
+		leaving(s, true)
+		result, _, err := s.confirm(t.Context(), weight(10))
+		require.NoError(t, err)
+		require.Equal(t, 2, result.Replicas)
+	})
+}
+
+// rerouted sends requests for one address to another, over real sockets.
+type rerouted map[string]string
+
+func (r rerouted) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.URL.Host = r[req.URL.Host]
+	return http.DefaultTransport.RoundTrip(req)
+}
+
+// TestConfirmBlind are changes that Traefik's state cannot show, since it drops
+// a canary without endpoints by itself.
+func TestConfirmBlind(t *testing.T) {
+	for name, want := range map[string]Want{
+		"absent":   demoWant(func(w *Want) { w.Absent = true }),
+		"weight 0": weight(0),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t)
+				s.both(-1)
+				s.endpoints("default", "demo-canary", "http", 8080)
+				_, took, err := s.confirm(t.Context(), want)
+				require.NoError(t, err)
+				require.GreaterOrEqual(t, took, graces[KindTraefik])
+				require.Less(t, took, graces[KindTraefik]+time.Second)
+			})
+		})
+	}
+}
+
+func TestConfirmByGrace(t *testing.T) {
+	cases := map[string]struct {
+		cfg  Config
+		want Want
+		took time.Duration
+	}{
+		"class not configured":   {Config{}, weight(10), 10 * time.Second},
+		"traefik without API":    {Config{Kind: KindTraefik}, weight(10), 5 * time.Second},
+		"ingress-nginx":          {Config{Kind: KindNginx}, weight(10), 10 * time.Second},
+		"higress":                {Config{Kind: KindHigress}, weight(10), 10 * time.Second},
+		"aliyun-alb":             {Config{Kind: KindALB}, weight(10), time.Minute},
+		"own grace":              {Config{Kind: KindNginx, Grace: 3 * time.Second}, weight(10), 3 * time.Second},
+		"no path to the Service": {Config{Kind: KindTraefik, Service: "a/b", APIPort: "api"}, demoWant(func(w *Want) { w.Backends = nil }), 5 * time.Second},
+		"servers not its state":  {Config{Kind: KindTraefik, Service: "a/b", APIPort: "api"}, demoWant(func(w *Want) { w.Servers, w.Indirect = true, true }), 5 * time.Second},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, func(cfg *Config) { *cfg = c.cfg })
+				result, took, err := s.confirm(t.Context(), c.want)
+				require.NoError(t, err)
+				require.Equal(t, Result{Level: LevelGrace}, result)
+				require.Equal(t, c.took, took)
+				require.GreaterOrEqual(t, len(s.told), int(c.took/time.Second))
+			})
+		})
+	}
+}
+
+func TestConfirmGraceEndsWithTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, func(cfg *Config) { *cfg = Config{Kind: KindALB} })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, _, err := s.confirm(ctx, weight(10))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorContains(t, err, "waiting 1m0s for the gateway")
+	})
+}
+
+// TestConfirmAsksLittle bounds what a confirmation costs the gateway.
+func TestConfirmAsksLittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		s.both(10)
+		time.AfterFunc(2*time.Second, func() { s.both(30) })
+		_, _, err := s.confirm(t.Context(), weight(30))
+		require.NoError(t, err)
+		require.LessOrEqual(t, s.first.asked, 2*3+int(2*time.Second/pollInterval)+1)
+	})
+}
+
+func TestNotTraefik(t *testing.T) {
+	cases := map[string]struct {
+		handler http.HandlerFunc
+		says    string
+	}{
+		"other server":  {http.NotFound, "has no Traefik API there: check apiPort"},
+		"unauthorized":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, "answers GET /api/http/services/default-demo-demo-80-wrr@kubernetesingressnginx with 401 Unauthorized"},
+		"not JSON":      {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, "with something that is not of Traefik's API"},
+		"endless":       {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, maxAnswer+1)) }, "with something that is not of Traefik's API"},
+		"JSON of other": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"error":"nope"}`, http.StatusNotFound) }, "has no Traefik API there"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t)
+				s.gateways.client.Transport = wires{"10.0.0.1:8080": c.handler, "10.0.0.2:8080": c.handler}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				_, _, err := s.confirm(ctx, demoWant(func(w *Want) { w.Absent = true }))
+				require.ErrorContains(t, err, c.says)
+			})
+		})
+	}
+}

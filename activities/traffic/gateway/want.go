@@ -1,0 +1,63 @@
+package gateway
+
+import (
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"sluice.dev/sluice/config"
+)
+
+// Want is what the gateway shall do with the requests of one Ingress.
+type Want struct {
+	// Namespace and Ingress name the user's Ingress.
+	Namespace string
+	Ingress   string
+	// Backends of the Ingress that lead to the user's Service.
+	Backends []Backend
+	// Service of the user and CanaryService beside it.
+	Service       string
+	CanaryService string
+	// Weight in percent and Matches of the canary.
+	Weight  int
+	Matches []config.Match
+	// Absent wants no canary at all; Weight and Matches mean nothing then.
+	Absent bool
+	// Servers wants the endpoints of Service instead of a route: exactly those
+	// that are ready and published.
+	Servers bool
+	// Indirect says that the gateway sends requests to the Service's own address,
+	// so that the endpoints are none of its state.
+	Indirect bool
+}
+
+// Backend is one port of the user's Service that the Ingress routes to.
+type Backend struct {
+	// Port as the Ingress names it.
+	Port networkingv1.ServiceBackendPort
+	// Rule and Path are the position of the first path that leads to the port.
+	Rule int
+	Path int
+}
+
+// BackendsOf returns the backends of an Ingress that lead to a Service: each
+// port once.
+func BackendsOf(ingress *networkingv1.Ingress, service string) []Backend {
+	var found []Backend
+	seen := map[networkingv1.ServiceBackendPort]bool{}
+	for r, rule := range ingress.Spec.Rules {
+		if rule.HTTP == nil {
+			continue
+		}
+		for p, path := range rule.HTTP.Paths {
+			backend := path.Backend.Service
+			if backend == nil || backend.Name != service || seen[backend.Port] {
+				continue
+			}
+			seen[backend.Port] = true
+			found = append(found, Backend{Port: backend.Port, Rule: r, Path: p})
+		}
+	}
+	return found
+}
+
+// toCanary reports whether any request shall reach the canary.
+func (w Want) toCanary() bool { return !w.Absent && (w.Weight > 0 || len(w.Matches) > 0) }

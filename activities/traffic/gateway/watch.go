@@ -1,0 +1,203 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	// pollInterval is the pause between two looks at a replica that has not
+	// confirmed; one that has is looked at less often while others are waited
+	// for.
+	pollInterval = 50 * time.Millisecond
+	idleInterval = 250 * time.Millisecond
+	// listInterval is how often the replicas are listed again, from the cache.
+	listInterval = 50 * time.Millisecond
+	// tellInterval is how often an unchanged progress is told.
+	tellInterval = time.Second
+)
+
+// look compares one replica with what is wanted; its error says, after the
+// address of the replica, why it cannot be asked.
+type look func(ctx context.Context, address string) (verdict, error)
+
+// verdict is what one look says.
+type verdict struct {
+	// done says that the replica does what is wanted.
+	done bool
+	// blind says that the replica looks the same with and without the change, so
+	// that only time can tell.
+	blind bool
+	// seen is what is different, for people, after the address of the replica.
+	seen string
+}
+
+// watch follows the replicas of one gateway until all of them confirm.
+type watch struct {
+	cfg      Config
+	view     View
+	tell     func(string)
+	look     look
+	start    time.Time
+	replicas map[string]*follower
+	updates  chan update
+	told     string
+	toldAt   time.Time
+}
+
+// follower is what is known of one replica.
+type follower struct {
+	stop    context.CancelFunc
+	leaving atomic.Bool
+	// last look, of which there is none yet where looked is zero.
+	last   verdict
+	err    error
+	looked time.Time
+	// since is the first look of the uninterrupted confirmation.
+	since time.Time
+}
+
+// update is one look at one replica, begun at a time.
+type update struct {
+	follower *follower
+	begun    time.Time
+	verdict  verdict
+	err      error
+}
+
+func newWatch(cfg Config, view View, tell func(string), look look) *watch {
+	return &watch{cfg: cfg, view: view, tell: tell, look: look, start: time.Now(),
+		replicas: map[string]*follower{}, updates: make(chan update)}
+}
+
+// confirm returns the number of replicas when every one that is listed has
+// confirmed from the first to the last look of the dwell. The list is read again
+// all the time, so that a replica that joins has to confirm too and one that is
+// gone is not waited for.
+func (w *watch) confirm(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	tick := time.NewTicker(listInterval)
+	defer tick.Stop()
+	for {
+		listErr := w.list(ctx)
+		confirmed, progress := w.state(listErr)
+		if listErr == nil && confirmed == len(w.replicas) {
+			return confirmed, nil
+		}
+		w.report(progress)
+		select {
+		case u := <-w.updates:
+			u.follower.take(u)
+		case <-tick.C:
+		case <-ctx.Done():
+			return confirmed, fmt.Errorf("%s: %w", progress, context.Cause(ctx))
+		}
+	}
+}
+
+// list follows replicas that are new and forgets those that are gone.
+func (w *watch) list(ctx context.Context) error {
+	listed, err := replicasOf(w.view, w.cfg)
+	for address, f := range w.replicas {
+		if _, there := listed[address]; !there {
+			f.stop()
+			delete(w.replicas, address)
+		}
+	}
+	for address, r := range listed {
+		f := w.replicas[address]
+		if f == nil {
+			followed, stop := context.WithCancel(ctx)
+			f = &follower{stop: stop}
+			w.replicas[address] = f
+			go w.follow(followed, f, address)
+		}
+		f.leaving.Store(r.leaving)
+	}
+	return err
+}
+
+// follow looks at one replica again and again.
+func (w *watch) follow(ctx context.Context, f *follower, address string) {
+	for {
+		u := update{follower: f, begun: time.Now()}
+		u.verdict, u.err = w.look(ctx, address)
+		if f.leaving.Load() && errors.Is(u.err, syscall.ECONNREFUSED) {
+			// It has closed its doors: no request can reach it any more.
+			u.verdict, u.err = verdict{done: true}, nil
+		}
+		if u.verdict.blind && time.Since(w.start) < w.cfg.grace() {
+			u.verdict = verdict{seen: "shows no difference, since the canary has no endpoints: only time can tell"}
+		}
+		select {
+		case w.updates <- u:
+		case <-ctx.Done():
+			return
+		}
+		pause := pollInterval
+		if u.err == nil && u.verdict.done {
+			pause = min(w.cfg.dwell(), idleInterval)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// take remembers a look.
+func (f *follower) take(u update) {
+	if u.err != nil || !u.verdict.done {
+		f.since = time.Time{}
+	} else if f.since.IsZero() {
+		f.since = u.begun
+	}
+	f.last, f.err, f.looked = u.verdict, u.err, u.begun
+}
+
+// confirmed reports whether the first and the last look of an uninterrupted
+// confirmation are the dwell apart.
+func (f *follower) confirmed(dwell time.Duration) bool {
+	return !f.since.IsZero() && f.looked.Sub(f.since) >= dwell
+}
+
+// state counts the replicas that have confirmed and describes the others.
+func (w *watch) state(listErr error) (confirmed int, progress string) {
+	if listErr != nil {
+		return 0, listErr.Error()
+	}
+	var others []string
+	for _, address := range slices.Sorted(maps.Keys(w.replicas)) {
+		switch f := w.replicas[address]; {
+		case f.confirmed(w.cfg.dwell()):
+			confirmed++
+		case f.err != nil:
+			others = append(others, address+" "+f.err.Error())
+		case !f.looked.IsZero() && !f.last.done:
+			others = append(others, address+" "+f.last.seen)
+		}
+	}
+	progress = fmt.Sprintf("confirmed by %d of %d gateway replicas", confirmed, len(w.replicas))
+	if len(others) > 0 {
+		progress += "; " + strings.Join(others, "; ")
+	}
+	return confirmed, progress
+}
+
+// report tells a new progress at once and an old one now and then.
+func (w *watch) report(progress string) {
+	if progress == w.told && time.Since(w.toldAt) < tellInterval {
+		return
+	}
+	w.told, w.toldAt = progress, time.Now()
+	w.tell(progress)
+}

@@ -1,0 +1,63 @@
+// Package traffic changes which requests go to the canary and proves that the
+// gateway has taken the change. A gateway is an adapter that renders a Route to
+// an object and confirms it; the order of operations is not its business.
+package traffic
+
+import (
+	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/activities/traffic/gateway"
+	"sluice.dev/sluice/config"
+)
+
+// Route says which requests go to canary.
+type Route struct {
+	// Weight in percent, 0 to 100.
+	Weight int `json:"weight"`
+	// Matches that go to canary whatever the weight is.
+	Matches []config.Match `json:"matches,omitempty"`
+}
+
+// RouteRequest asks for a route and its confirmation.
+type RouteRequest struct {
+	Ref   release.Ref `json:"ref"`
+	Route Route       `json:"route"`
+	// Absent asks for no route at all: every request goes to stable.
+	Absent bool `json:"absent,omitempty"`
+	// NeedCanary and NeedStable are the ready endpoints that must be published
+	// before the write; it is refused (retried) until they are.
+	NeedCanary int `json:"needCanary,omitempty"`
+	NeedStable int `json:"needStable,omitempty"`
+}
+
+// Confirmation is the proof that a change has been taken.
+type Confirmation struct {
+	// Level is how it was confirmed.
+	Level Level `json:"level"`
+	// Gateways that confirmed, of Expected.
+	Gateways int `json:"gateways"`
+	Expected int `json:"expected"`
+	// Millis between the write and the last confirmation.
+	Millis int64 `json:"millis"`
+	// Wrote is false if the live state was as asked already.
+	Wrote bool `json:"wrote"`
+	// Drift says what somebody else had changed on the canary Ingress since the
+	// last write; it has been overwritten.
+	Drift string `json:"drift,omitempty"`
+}
+
+// Level is a rung of the confirmation ladder, best first.
+type Level = gateway.Level
+
+// The levels.
+const (
+	// LevelState reads the gateway's own state on every replica.
+	LevelState = gateway.LevelState
+	// LevelGrace waits for the time that the gateway needs at most.
+	LevelGrace = gateway.LevelGrace
+)
+
+// EndpointsRequest asks whether the gateway serves exactly the ready pods of
+// the user's Service.
+type EndpointsRequest struct {
+	Ref release.Ref `json:"ref"`
+}

@@ -1,0 +1,122 @@
+package workload
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"sluice.dev/sluice/activities/kube"
+	"sluice.dev/sluice/activities/release"
+)
+
+// canarySurge is how many pods more than asked may run while one canary revision
+// replaces another.
+const canarySurge = "25%"
+
+// EnsureCanary runs as many canary pods as asked, of the held revision, behind
+// the canary Service, and returns when exactly those are ready and published.
+// Pods of an earlier revision are gone then. It is idempotent. It fails with
+// type Superseded if the rollout is no longer open or holds another revision.
+func (a *Activities) EnsureCanary(ctx context.Context, req CanaryRequest) (Pods, error) {
+	held, err := a.Cluster.OpenWorkload(ctx, req.Ref)
+	if err != nil {
+		return Pods{}, err
+	}
+	if have := Revision(held.Spec.Template); have != req.Revision {
+		return Pods{}, kube.Terminal(kube.ErrSuperseded, "running canary pods of revision %s: %s holds revision %s now: nothing is to be done", req.Revision, name(held), have)
+	}
+	service, err := a.service(ctx, req.Ref)
+	if err != nil {
+		return Pods{}, err
+	}
+	// Every operation of a rollout writes the same Service.
+	_, _, err = a.Cluster.EnsureService(ctx, req.Ref, req.Ref.CanaryService(), kube.Own{TrustCache: true}, func(s *corev1.Service) {
+		shapeService(s, service, req.Ref)
+	})
+	if err != nil {
+		return Pods{}, err
+	}
+	canary, _, err := a.Cluster.EnsureDeployment(ctx, req.Ref, req.Ref.CanaryDeployment(), kube.Own{}, func(d *appsv1.Deployment) {
+		shapeDeployment(d, held, req)
+	})
+	if err != nil {
+		return Pods{}, err
+	}
+	return a.awaitCanary(ctx, req, canary)
+}
+
+// service returns the Service of the user.
+func (a *Activities) service(ctx context.Context, ref release.Ref) (*corev1.Service, error) {
+	s, err := a.Cluster.Services(ref.Namespace).Get(ref.Service)
+	if apierrors.IsNotFound(err) {
+		s, err = a.Cluster.Client().CoreV1().Services(ref.Namespace).Get(ctx, ref.Service, metav1.GetOptions{})
+	}
+	if err != nil {
+		return nil, kube.Failure(err, fmt.Sprintf("reading Service %s/%s", ref.Namespace, ref.Service))
+	}
+	return s, nil
+}
+
+// selector is what the canary Deployment and the canary Service select by. It
+// does not name the revision: a new one replaces the pods in place.
+func selector(ref release.Ref) map[string]string {
+	return map[string]string{release.LabelRollout: ref.ID, release.LabelTrack: release.TrackCanary}
+}
+
+// shapeService makes the canary Service: the ports of the user's, inside the
+// cluster only. No other field or mark of the user's is taken over: tools that
+// own the original would take the copy for theirs.
+func shapeService(s *corev1.Service, of *corev1.Service, ref release.Ref) {
+	s.Spec.Type = corev1.ServiceTypeClusterIP
+	s.Spec.Selector = selector(ref)
+	s.Spec.Ports = make([]corev1.ServicePort, len(of.Spec.Ports))
+	for i, p := range of.Spec.Ports {
+		p.NodePort = 0
+		s.Spec.Ports[i] = p
+	}
+}
+
+// shapeDeployment makes the canary Deployment: the held template, apart from the
+// workload and from its Service.
+func shapeDeployment(d *appsv1.Deployment, held *appsv1.Deployment, req CanaryRequest) {
+	d.Spec.Replicas = new(int32(req.Replicas))
+	d.Spec.Selector = &metav1.LabelSelector{MatchLabels: selector(req.Ref)}
+	d.Spec.Template = CanaryTemplate(held.Spec.Template, req)
+	d.Spec.MinReadySeconds = held.Spec.MinReadySeconds
+	d.Spec.ProgressDeadlineSeconds = held.Spec.ProgressDeadlineSeconds
+	d.Spec.RevisionHistoryLimit = new(int32(0))
+	d.Spec.Paused = false
+	d.Spec.Strategy = appsv1.DeploymentStrategy{
+		Type:          appsv1.RollingUpdateDeploymentStrategyType,
+		RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: new(intstr.FromInt32(0)), MaxSurge: new(intstr.FromString(canarySurge))},
+	}
+}
+
+// CanaryTemplate returns the held template with the labels of canary pods. The
+// request needs Ref, Revision and Metadata only.
+func CanaryTemplate(held corev1.PodTemplateSpec, req CanaryRequest) corev1.PodTemplateSpec {
+	t := plain(held)
+	merge(&t.Labels, req.Metadata.Labels)
+	merge(&t.Annotations, req.Metadata.Annotations)
+	merge(&t.Labels, selector(req.Ref))
+	merge(&t.Labels, map[string]string{
+		release.LabelWorkload: kube.LabelValue(req.Ref.Workload.Name),
+		release.LabelRevision: req.Revision,
+		req.Ref.Isolation.Key: req.Ref.Isolation.Value,
+	})
+	return t
+}
+
+func merge(into *map[string]string, from map[string]string) {
+	if *into == nil && len(from) > 0 {
+		*into = map[string]string{}
+	}
+	for k, v := range from {
+		(*into)[k] = v
+	}
+}

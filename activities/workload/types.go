@@ -1,0 +1,118 @@
+// Package workload changes workloads: it holds a revision, runs canary pods
+// beside the stable ones, promotes a revision under cover of the canary, and
+// restores what it changed. Every activity is idempotent, reads the live state
+// first, and returns only when what it did is published to the endpoints.
+package workload
+
+import (
+	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/config"
+)
+
+// Change says how the pod template becomes a new revision. Exactly one way of
+// changing it is used: images and environment, a whole template, or Current.
+type Change struct {
+	// Images by container name.
+	Images map[string]string `json:"images,omitempty"`
+	// Env by container name, then by variable.
+	Env map[string]map[string]string `json:"env,omitempty"`
+	// Template is a whole pod template as JSON, from a manifest.
+	Template []byte `json:"template,omitempty"`
+	// Current takes the template that the workload has now: somebody changed it
+	// and it is held already.
+	Current bool `json:"current,omitempty"`
+}
+
+// HoldRequest proposes a revision and holds it, in one write.
+type HoldRequest struct {
+	Ref      release.Ref      `json:"ref"`
+	Change   Change           `json:"change"`
+	Stable   string           `json:"stable"`
+	Baseline release.Baseline `json:"baseline"`
+}
+
+// Held is a revision that is proposed and held.
+type Held struct {
+	// Revision is the hash of the held template.
+	Revision string `json:"revision"`
+	// Images of the held template by container.
+	Images map[string]string `json:"images"`
+	// Version is the resourceVersion of the workload after the hold.
+	Version string `json:"version"`
+}
+
+// CanaryRequest asks for canary pods of one revision.
+type CanaryRequest struct {
+	Ref      release.Ref `json:"ref"`
+	Revision string      `json:"revision"`
+	Replicas int         `json:"replicas"`
+	// Metadata is added to the pod template of the canary.
+	Metadata config.Metadata `json:"metadata,omitzero"`
+}
+
+// Pods is the state of one side's pods.
+type Pods struct {
+	// Total that exist, and Ready ones that are published to the endpoints.
+	Total int `json:"total"`
+	Ready int `json:"ready"`
+	// Trouble says why pods are not ready, in the cluster's words.
+	Trouble string `json:"trouble,omitempty"`
+	// Kept names the fields of the workload that somebody else changed meanwhile
+	// and that therefore keep their value: field, colon, what is so.
+	Kept []string `json:"kept,omitempty"`
+}
+
+// PromoteRequest replaces the stable revision with the held one while no
+// request is routed to the workload.
+type PromoteRequest struct {
+	Ref      release.Ref `json:"ref"`
+	Revision string      `json:"revision"`
+}
+
+// RestoreRequest puts the stable template back on the workload.
+type RestoreRequest struct {
+	Ref release.Ref `json:"ref"`
+	// Stable is the ReplicaSet that holds the stable template.
+	Stable string `json:"stable"`
+	// Baseline of the fields that are restored.
+	Baseline release.Baseline `json:"baseline"`
+	// Settle waits until every pod of the workload runs the stable template: the
+	// way back after a promotion has begun.
+	Settle bool `json:"settle,omitempty"`
+}
+
+// ReleaseRequest ends the rollout on the workload: canary objects go, and every
+// field that was changed has its previous value again.
+type ReleaseRequest struct {
+	Ref      release.Ref      `json:"ref"`
+	Baseline release.Baseline `json:"baseline"`
+}
+
+// WatchRequest names what the workflow knows about the workload.
+type WatchRequest struct {
+	Ref      release.Ref `json:"ref"`
+	Replicas int         `json:"replicas"`
+	// Revision that is held, and StableRevision that is running.
+	Revision       string `json:"revision"`
+	StableRevision string `json:"stableRevision"`
+	Paused         bool   `json:"paused"`
+	// Version is a resourceVersion of the workload; older states are not looked
+	// at, so that a worker whose view lags behind reports no change that was
+	// undone long ago.
+	Version string `json:"version,omitempty"`
+}
+
+// Changed is what somebody else changed on the workload.
+type Changed struct {
+	Replicas int    `json:"replicas"`
+	Revision string `json:"revision"`
+	Paused   bool   `json:"paused"`
+	// Gone says that the workload was deleted.
+	Gone bool `json:"gone,omitempty"`
+	// Version is the resourceVersion at which this was seen.
+	Version string `json:"version,omitempty"`
+	// Images of the changed revision by container.
+	Images map[string]string `json:"images,omitempty"`
+	// By is the field manager of the change, where it can be told.
+	By string `json:"by,omitempty"`
+}

@@ -1,0 +1,100 @@
+package config
+
+import (
+	"strconv"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	own "sluice.dev/sluice/config/v1alpha1"
+)
+
+// What holds where a document says nothing.
+const (
+	// DefaultNamespace is used where neither document nor caller names one.
+	DefaultNamespace = "default"
+	// DefaultClass of an Ingress, as in Kruise.
+	DefaultClass = "nginx"
+	// DefaultGrace is Kruise's; an explicit 0 is honoured.
+	DefaultGrace = Duration(3 * time.Second)
+	// DefaultConfirmTimeout is generous: gateways take seconds, not minutes.
+	DefaultConfirmTimeout = Duration(time.Minute)
+	// DefaultDeadline of a step.
+	DefaultDeadline = Duration(10 * time.Minute)
+	// DefaultOnFailure never moves traffic without a person.
+	DefaultOnFailure = FailurePause
+)
+
+// setDefaults fills in what the document leaves out, except for the replicas
+// of v1alpha1 steps (defaultReplicas) and for holds (holdOf), which depend on
+// other fields.
+func setDefaults(d *draft) {
+	spec := &d.doc.Spec
+	if spec.Deadline == nil {
+		spec.Deadline = new(own.Period(DefaultDeadline))
+	}
+	if spec.OnFailure == nil {
+		spec.OnFailure = new(string(DefaultOnFailure))
+	}
+	canary := spec.Strategy.Canary
+	if canary == nil {
+		return
+	}
+	if canary.EnableExtraWorkloadForCanary == nil {
+		canary.EnableExtraWorkloadForCanary = new(true)
+	}
+	for i := range canary.TrafficRoutings {
+		route := &canary.TrafficRoutings[i]
+		if route.GracePeriodSeconds == nil {
+			route.GracePeriodSeconds = new(int32(DefaultGrace.Std() / time.Second))
+		}
+		if route.ConfirmTimeout == nil {
+			route.ConfirmTimeout = new(own.Period(DefaultConfirmTimeout))
+		}
+		if route.Ingress != nil && route.Ingress.ClassType == "" {
+			route.Ingress.ClassType = d.legacyClass(i)
+		}
+	}
+}
+
+// legacyClass returns the class that the first releases of v1alpha1 wrote
+// beside the Ingress, or the default.
+func (d *draft) legacyClass(route int) string {
+	if route < len(d.legacy.routeTypes) && d.legacy.routeTypes[route] != "" {
+		return d.legacy.routeTypes[route]
+	}
+	return DefaultClass
+}
+
+// defaultReplicas returns as many pods as the weight asks requests, as Kruise
+// does where a v1alpha1 step names no replicas.
+func defaultReplicas(weight *int32) *intstr.IntOrString {
+	if weight == nil {
+		return nil
+	}
+	return new(intstr.FromString(strconv.Itoa(int(*weight)) + "%"))
+}
+
+// holdOf returns what a step waits for. As in Kruise, a pause without duration
+// waits for a person, also where it is left out, and a last step that says
+// "100%" does not wait; an explicit hold is taken at its word.
+func holdOf(step own.Step, last bool) Hold {
+	switch {
+	case step.Hold != nil:
+		return Hold{Mode: HoldMode(step.Hold.Mode), Duration: Duration(step.Hold.Duration)}.settled()
+	case last && step.Replicas != nil && *step.Replicas == intstr.FromString("100%"):
+		return Hold{Mode: HoldNone}
+	case step.Pause == nil || step.Pause.Duration == nil:
+		return Hold{Mode: HoldApproval}
+	default:
+		return Hold{Mode: HoldTimed, Duration: Duration(*step.Pause.Duration)}.settled()
+	}
+}
+
+// settled turns a timed hold of no time into none.
+func (h Hold) settled() Hold {
+	if h.Mode == HoldTimed && h.Duration == 0 {
+		return Hold{Mode: HoldNone}
+	}
+	return h
+}

@@ -1,0 +1,91 @@
+// Package v1alpha1 is the Rollout document sluice.dev/v1alpha1, Sluice's own:
+// the shape of the Kruise v1beta1 document plus deadlines, a failure policy,
+// explicit holds, and cookies as a condition of their own.
+package v1alpha1
+
+import (
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"sluice.dev/sluice/config/kruise"
+	"sluice.dev/sluice/config/kruise/v1beta1"
+)
+
+// Group and APIVersion of the documents of this package.
+const (
+	Group      = "sluice.dev"
+	APIVersion = Group + "/v1alpha1"
+)
+
+// Rollout is the document.
+type Rollout struct {
+	APIVersion string          `json:"apiVersion"`
+	Kind       string          `json:"kind"`
+	Metadata   kruise.Metadata `json:"metadata,omitempty"`
+	Spec       Spec            `json:"spec"`
+	// Status is accepted and ignored.
+	Status any `json:"status,omitempty"`
+}
+
+// Spec says what is released and how.
+type Spec struct {
+	WorkloadRef *kruise.ObjectRef `json:"workloadRef"`
+	Strategy    Strategy          `json:"strategy"`
+	Disabled    bool              `json:"disabled,omitempty"`
+	// Deadline of every step that sets none.
+	Deadline *Period `json:"deadline,omitempty"`
+	// OnFailure is pause or rollback.
+	OnFailure *string `json:"onFailure,omitempty"`
+}
+
+// Strategy is either canary or blue-green.
+type Strategy struct {
+	Paused    bool               `json:"paused,omitempty"`
+	Canary    *Canary            `json:"canary,omitempty"`
+	BlueGreen *v1beta1.BlueGreen `json:"blueGreen,omitempty"`
+}
+
+// Canary releases in steps.
+type Canary struct {
+	Steps                    []Step              `json:"steps,omitempty"`
+	TrafficRoutings          []TrafficRouting    `json:"trafficRoutings,omitempty"`
+	FailureThreshold         *intstr.IntOrString `json:"failureThreshold,omitempty"`
+	PatchPodTemplateMetadata *kruise.PodMetadata `json:"patchPodTemplateMetadata,omitempty"`
+	// EnableExtraWorkloadForCanary is true when absent, unlike in Kruise.
+	EnableExtraWorkloadForCanary *bool  `json:"enableExtraWorkloadForCanary,omitempty"`
+	TrafficRoutingRef            string `json:"trafficRoutingRef,omitempty"`
+	DisableGenerateCanaryService bool   `json:"disableGenerateCanaryService,omitempty"`
+}
+
+// Step is one stage of a release.
+type Step struct {
+	// Traffic is a percentage of requests, such as "10%".
+	Traffic               *kruise.Percent        `json:"traffic,omitempty"`
+	RequestHeaderModifier *kruise.HeaderModifier `json:"requestHeaderModifier,omitempty"`
+	Matches               []Match                `json:"matches,omitempty"`
+	Replicas              *intstr.IntOrString    `json:"replicas,omitempty"`
+	// Pause is the hold in Kruise's words; not together with Hold.
+	Pause *Pause `json:"pause,omitempty"`
+	// Hold says exactly what the step waits for.
+	Hold *Hold `json:"hold,omitempty"`
+	// Deadline of this step.
+	Deadline *Period `json:"deadline,omitempty"`
+}
+
+// Match is a rule on requests; all its conditions must hold.
+type Match struct {
+	kruise.Match
+	// Cookies compares cookies by name.
+	Cookies []kruise.ValueMatch `json:"cookies,omitempty"`
+}
+
+// Pause is the hold of a step; without a duration it waits for a person.
+type Pause struct {
+	Duration *Period `json:"duration,omitempty"`
+}
+
+// TrafficRouting names the Service and the route in front of it.
+type TrafficRouting struct {
+	v1beta1.TrafficRouting
+	// ConfirmTimeout bounds the wait for the gateway to confirm one change.
+	ConfirmTimeout *Period `json:"confirmTimeout,omitempty"`
+}

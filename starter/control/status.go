@@ -1,0 +1,129 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+
+	"sluice.dev/sluice/workflows"
+)
+
+// Status is what is known about a rollout: its own answer, and what only
+// Temporal knows.
+type Status struct {
+	workflows.Status
+	// Progress of the operations that run now.
+	Progress []Progress `json:"progress,omitempty"`
+	// Closed is when the workflow ended, and How in Temporal's word (Completed,
+	// Failed, Canceled, Terminated); empty while it is open.
+	Closed *time.Time `json:"closed,omitempty"`
+	How    string     `json:"how,omitempty"`
+	// Note says what is missing where no worker has answered; the status is then
+	// pieced together from what Temporal keeps.
+	Note string `json:"note,omitempty"`
+}
+
+// The phases that only Temporal knows: the workflow had no say in them.
+const (
+	// PhaseTerminated is a rollout that was terminated; nothing was restored.
+	PhaseTerminated workflows.Phase = "Terminated"
+	// PhaseFailed is a rollout whose workflow failed in another way than by
+	// being refused.
+	PhaseFailed workflows.Phase = "Failed"
+)
+
+// Over says whether nothing more will happen.
+func (s *Status) Over() bool { return s.Closed != nil || s.Phase.Ended() }
+
+// Status tells where the latest rollout with this workflow ID stands, open or
+// closed. The error is NotFound where there is none.
+func (c *Client) Status(ctx context.Context, id string) (Status, error) {
+	status, _, err := c.statusOf(ctx, id, "")
+	return status, err
+}
+
+// statusOf is Status for one run, or for the latest; it returns with it what the
+// status was made from.
+func (c *Client) statusOf(ctx context.Context, id, run string) (Status, description, error) {
+	d, err := c.describe(ctx, id, run)
+	if err != nil {
+		return Status{}, d, err
+	}
+	status, err := c.query(ctx, id, d)
+	switch {
+	case errors.Is(err, errNoAnswer):
+		status.Status, err = c.pieceTogether(ctx, id, d)
+		status.Note = noteWithout(d)
+		if err != nil {
+			return Status{}, d, err
+		}
+	case err != nil:
+		return Status{}, d, err
+	}
+	status.complete(d)
+	return status, d, nil
+}
+
+// errNoAnswer says that no worker has answered a query.
+var errNoAnswer = errors.New("no worker answers")
+
+// query asks the workflow itself.
+func (c *Client) query(ctx context.Context, id string, d description) (Status, error) {
+	limited, cancel := context.WithTimeout(ctx, c.opts.AnswerTimeout)
+	defer cancel()
+	var status Status
+	value, err := c.temporal.QueryWorkflow(limited, id, d.run(), workflows.StatusQuery)
+	var precondition *serviceerror.FailedPrecondition
+	var failed *serviceerror.QueryFailed
+	var notReady *serviceerror.WorkflowNotReady
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return status, c.explain("asking for the status of "+Subject(id), ctx.Err())
+	case isTimeout(err), errors.As(err, &precondition), errors.As(err, &failed), errors.As(err, &notReady):
+		return status, fmt.Errorf("%w: %w", errNoAnswer, err)
+	default:
+		return status, c.explain("asking for the status of "+Subject(id), err)
+	}
+	if err := value.Get(&status.Status); err != nil {
+		return status, fmt.Errorf("reading the status of %s: %w", Subject(id), err)
+	}
+	return status, nil
+}
+
+// complete adds what only Temporal knows.
+func (s *Status) complete(d description) {
+	s.Progress = progressOf(d)
+	if d.open() {
+		return
+	}
+	closed := d.closed()
+	s.Closed, s.How = &closed, d.closeStatus()
+	switch d.status() {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
+		// The workflow had no time to say so, and its last words mislead.
+		last := s.Phase
+		s.Phase, s.Since = PhaseTerminated, closed
+		s.Message = fmt.Sprintf("the workflow was terminated while it was %s: what it had changed is still there", last)
+	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:
+		if s.Phase != workflows.PhaseRefused {
+			s.Phase, s.Since = PhaseFailed, closed
+		}
+	default:
+	}
+}
+
+// noteWithout says why the status is not the rollout's own.
+func noteWithout(d description) string {
+	switch {
+	case d.status() == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED:
+		return "the workflow is paused in Temporal (temporal workflow unpause goes on); this is what Temporal keeps of it"
+	case d.open():
+		return "no worker answers: is sluice-worker running? This is what Temporal keeps of the rollout"
+	}
+	return "no worker answers; this is what Temporal keeps of the rollout"
+}

@@ -1,0 +1,89 @@
+package preview
+
+import (
+	"fmt"
+
+	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/workflows/plan"
+)
+
+// what says what an operation does, from the world before it.
+func what(op plan.Operation, from plan.World) string {
+	switch op.Kind {
+	case plan.HoldRevision:
+		return "propose the new revision and hold it, in one write"
+	case plan.EnsureCanary:
+		return fmt.Sprintf("canary from %d to %d pods", from.Canary, op.Replicas)
+	case plan.SetRoute:
+		if !from.RouteExists {
+			return "make the canary route, " + routeText(op.Route) + " of requests"
+		}
+		return fmt.Sprintf("requests for canary from %s to %s", routeText(from.Confirmed), routeText(op.Route))
+	case plan.Drain:
+		return "let requests in flight finish"
+	case plan.PromoteStable:
+		return "the workload's pods are replaced, with no request on them"
+	case plan.RemoveRoute:
+		return "remove the canary route"
+	case plan.RestoreTemplate:
+		return "put the stable template back"
+	case plan.ReleaseWorkload:
+		return "remove the canary, restore the workload's fields"
+	}
+	return string(op.Kind)
+}
+
+// waits says what has to be true before the next operation begins.
+func (s *simulation) waits(op plan.Operation) string {
+	switch op.Kind {
+	case plan.HoldRevision:
+		return "nothing"
+	case plan.EnsureCanary:
+		return "ready and in the EndpointSlices"
+	case plan.SetRoute:
+		needs := fmt.Sprintf("%d stable", op.NeedStable)
+		if op.NeedCanary > 0 {
+			needs += fmt.Sprintf(" and %d canary", op.NeedCanary)
+		}
+		return fmt.Sprintf("before: %s endpoints; after: the gateway confirms, at most %s", needs, s.doc.Traffic.ConfirmTimeout)
+	case plan.Drain:
+		return op.Wait.String()
+	case plan.PromoteStable:
+		return "all new, ready and in the EndpointSlices; the gateway confirms"
+	case plan.RemoveRoute:
+		return fmt.Sprintf("the gateway confirms, at most %s", s.doc.Traffic.ConfirmTimeout)
+	case plan.RestoreTemplate, plan.ReleaseWorkload:
+		return "nothing of the rollout is left"
+	}
+	return ""
+}
+
+// touched names the objects that an operation writes.
+func touched(op plan.Operation, ref release.Ref) []string {
+	workload := ref.Workload.Kind + "/" + ref.Workload.Name
+	canary := []string{"Deployment/" + ref.CanaryDeployment(), "Service/" + ref.CanaryService()}
+	switch op.Kind {
+	case plan.HoldRevision, plan.PromoteStable, plan.RestoreTemplate:
+		return []string{workload}
+	case plan.EnsureCanary:
+		return canary
+	case plan.SetRoute, plan.RemoveRoute:
+		return []string{"Ingress/" + ref.CanaryIngress()}
+	case plan.ReleaseWorkload:
+		return append(canary, workload)
+	case plan.Drain:
+	}
+	return []string{}
+}
+
+// objects names everything that a rollout touches.
+func objects(ref release.Ref) []Object {
+	return []Object{
+		{Name: ref.Workload.Kind + "/" + ref.Workload.Name, Action: "changed: template, paused, strategy during the promotion, one annotation"},
+		{Name: "Deployment/" + ref.CanaryDeployment(), Action: "made, removed at the end"},
+		{Name: "Service/" + ref.CanaryService(), Action: "made, removed at the end"},
+		{Name: "Ingress/" + ref.CanaryIngress(), Action: "made, removed at the end"},
+		{Name: "Service/" + ref.Service, Action: "read only"},
+		{Name: "Ingress/" + ref.Ingress, Action: "read only"},
+	}
+}

@@ -1,0 +1,156 @@
+package harness
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"sluice.dev/sluice/config"
+	"sluice.dev/sluice/tests/sandbox"
+	"sluice.dev/sluice/workflows"
+)
+
+// Demo is the name of the seed's Deployment, Service and Ingress.
+const Demo = "demo"
+
+// Image returns the seed's image of a version.
+func Image(version string) string {
+	return "registry.cn-hangzhou.aliyuncs.com/mse-ingress/version:" + version
+}
+
+// DemoWorkflow is the workflow ID of the seed's Deployment in a namespace.
+func DemoWorkflow(namespace string) string {
+	return workflows.WorkflowID("default", namespace, config.ObjectRef{Kind: "Deployment", Name: Demo})
+}
+
+// SeedFile returns the path of one of the seed's documents, such as app.yaml.
+func SeedFile(name string) (string, error) {
+	root, err := sandbox.Root()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(root, "sandbox", "testdata", "seed", name), nil
+}
+
+// DeployDemo creates a namespace with the seed's objects, unmodified, and waits
+// until all pods of v1 are available.
+func (b *Bed) DeployDemo(ctx context.Context, namespace string) error {
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
+	if _, err := b.Kube.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("creating namespace %s: %w", namespace, err)
+	}
+	file, err := SeedFile("app.yaml")
+	if err != nil {
+		return err
+	}
+	if err := b.Sandbox.ApplyFile(ctx, namespace, file); err != nil {
+		return err
+	}
+	return b.Sandbox.AwaitDeployment(ctx, namespace, Demo)
+}
+
+// RemoveDemo deletes the seed's objects and waits until their pods are gone, so
+// that the next namespace's Ingress is the only one for its path.
+func (b *Bed) RemoveDemo(ctx context.Context, namespace string) error {
+	if err := b.Kube.NetworkingV1().Ingresses(namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
+		return fmt.Errorf("deleting the Ingresses: %w", err)
+	}
+	if err := b.Kube.CoreV1().Namespaces().Delete(ctx, namespace, metav1.DeleteOptions{}); err != nil {
+		return fmt.Errorf("deleting namespace %s: %w", namespace, err)
+	}
+	return Await(ctx, "the pods are gone", func(ctx context.Context) (bool, error) {
+		pods, err := b.Kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
+		return err == nil && len(pods.Items) == 0, err
+	})
+}
+
+// Deployment reads the seed's Deployment.
+func (b *Bed) Deployment(ctx context.Context, namespace string) (*appsv1.Deployment, error) {
+	return b.Kube.AppsV1().Deployments(namespace).Get(ctx, Demo, metav1.GetOptions{})
+}
+
+// Scale changes the size of the seed's Deployment as `kubectl scale` does.
+func (b *Bed) Scale(ctx context.Context, namespace string, replicas int) error {
+	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
+	_, err := b.Kube.AppsV1().Deployments(namespace).Patch(ctx, Demo, types.MergePatchType, patch, metav1.PatchOptions{}, "scale")
+	if err != nil {
+		return fmt.Errorf("scaling: %w", err)
+	}
+	return nil
+}
+
+// SetImage changes the image of the seed's Deployment as `kubectl set image`
+// does.
+func (b *Bed) SetImage(ctx context.Context, namespace, version string) error {
+	patch := fmt.Appendf(nil, `{"spec":{"template":{"spec":{"containers":[{"name":"main","image":%q}]}}}}`, Image(version))
+	_, err := b.Kube.AppsV1().Deployments(namespace).Patch(ctx, Demo, types.StrategicMergePatchType, patch, metav1.PatchOptions{FieldManager: "kubectl-set"})
+	if err != nil {
+		return fmt.Errorf("setting the image: %w", err)
+	}
+	return nil
+}
+
+// Snapshot is the user's objects without what every write changes, as JSON by
+// kind and name. Objects that a controller makes are there by their owner.
+type Snapshot map[string]string
+
+// Snapshot reads Deployments, Services, Ingresses and the names of
+// EndpointSlices' Services in a namespace.
+func (b *Bed) Snapshot(ctx context.Context, namespace string) (Snapshot, error) {
+	s := Snapshot{}
+	deployments, err := b.Kube.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing Deployments: %w", err)
+	}
+	for _, d := range deployments.Items {
+		s.add("Deployment", d.ObjectMeta, d.Spec)
+	}
+	services, err := b.Kube.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing Services: %w", err)
+	}
+	for _, v := range services.Items {
+		s.add("Service", v.ObjectMeta, v.Spec)
+	}
+	ingresses, err := b.Kube.NetworkingV1().Ingresses(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing Ingresses: %w", err)
+	}
+	for _, v := range ingresses.Items {
+		s.add("Ingress", v.ObjectMeta, v.Spec)
+	}
+	slices, err := b.Kube.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing EndpointSlices: %w", err)
+	}
+	for _, v := range slices.Items {
+		s["EndpointSlices of "+v.Labels["kubernetes.io/service-name"]] = fmt.Sprintf("%d endpoints", len(v.Endpoints))
+	}
+	return s, nil
+}
+
+// revisionAnnotation is counted up by the Deployment controller.
+const revisionAnnotation = "deployment.kubernetes.io/revision"
+
+func (s Snapshot) add(kind string, meta metav1.ObjectMeta, spec any) {
+	delete(meta.Annotations, revisionAnnotation)
+	var managers []string
+	for _, entry := range meta.ManagedFields {
+		if entry.Subresource == "" {
+			managers = append(managers, entry.Manager)
+		}
+	}
+	// All of it is data that came from JSON; it cannot fail to become JSON.
+	text, _ := json.MarshalIndent(map[string]any{
+		"labels": meta.Labels, "annotations": meta.Annotations, "finalizers": meta.Finalizers,
+		"owners": meta.OwnerReferences, "managers": managers, "spec": spec,
+	}, "", "  ")
+	s[kind+" "+meta.Name] = string(text)
+}

@@ -1,0 +1,99 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"sluice.dev/sluice/tests/sandbox"
+	"sluice.dev/sluice/tests/sandbox/load"
+)
+
+// Path is what the seed's Ingress routes.
+const Path = "/version"
+
+// Cohorts of clients: everybody, and those with an Android telephone.
+const (
+	Everyone = "everyone"
+	Android  = "android"
+)
+
+// Load is a load client that runs inside the sandbox.
+type Load struct {
+	*load.Control
+	cmd *sandbox.Cmd
+}
+
+// LoadOptions say how much is sent.
+type LoadOptions struct {
+	// Rate of requests a second; 120 where zero.
+	Rate float64
+	// Duration that bounds the load; 10 minutes where zero.
+	Duration time.Duration
+	// Gateways that requests are sent to; all where nil.
+	Gateways []string
+}
+
+// StartLoad starts the load client: GET and POST, on kept and on new
+// connections, from two cohorts, to every replica of the gateway.
+func (b *Bed) StartLoad(ctx context.Context, o LoadOptions) (*Load, error) {
+	if o.Rate == 0 {
+		o.Rate = 120
+	}
+	if o.Duration == 0 {
+		o.Duration = 10 * time.Minute
+	}
+	if o.Gateways == nil {
+		o.Gateways = b.Sandbox.State().Gateways
+	}
+	socket, err := os.CreateTemp("", "sluice-load-*.sock")
+	if err != nil {
+		return nil, fmt.Errorf("naming the load client's socket: %w", err)
+	}
+	path := socket.Name()
+	if err := os.Remove(path); err != nil {
+		return nil, fmt.Errorf("naming the load client's socket: %w", err)
+	}
+	args := []string{
+		"--control", path, "-o", "json", "--rate", fmt.Sprint(o.Rate), "--duration", o.Duration.String(), "--clients", "16",
+		"--cohort", Everyone, "--cohort", Android + ":user-agent=android",
+	}
+	for _, gateway := range o.Gateways {
+		args = append(args, "--url", "http://"+gateway+Path)
+	}
+	cmd := b.Sandbox.Command(context.WithoutCancel(ctx), b.Programs.Load, args...)
+	var problems strings.Builder
+	cmd.Stdout, cmd.Stderr = io.Discard, &problems
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting the load client: %w", err)
+	}
+	l := &Load{cmd: cmd}
+	err = Await(ctx, "the load client runs", func(context.Context) (bool, error) {
+		select {
+		case <-cmd.Ended():
+			return false, fmt.Errorf("the load client ended: %s", problems.String())
+		default:
+		}
+		var err error
+		l.Control, err = load.Dial(path)
+		return err == nil, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Finish stops the load and returns the account of the whole run.
+func (l *Load) Finish(ctx context.Context) (load.Report, error) {
+	report, err := l.Stop(ctx)
+	if err != nil {
+		return load.Report{}, fmt.Errorf("stopping the load client: %w", err)
+	}
+	l.Close()
+	<-l.cmd.Ended()
+	return report, nil
+}

@@ -1,0 +1,7 @@
+// Package workercomponent would add workflows to the server's own worker.
+package workercomponent
+
+import "go.uber.org/fx"
+
+// Module adds nothing.
+var Module = fx.Options()

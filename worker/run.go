@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"k8s.io/client-go/kubernetes"
+
+	"sluice.dev/sluice/activities/kube"
+	"sluice.dev/sluice/activities/preflight"
+	"sluice.dev/sluice/activities/traffic"
+	"sluice.dev/sluice/activities/traffic/gateway"
+	"sluice.dev/sluice/activities/workload"
+	"sluice.dev/sluice/config/settings"
+	"sluice.dev/sluice/workflows"
+)
+
+// run works until the context ends, then lets activities finish.
+func run(ctx context.Context, s settings.Settings, log *slog.Logger) error {
+	slog.SetDefault(log)
+	metrics, err := newTelemetry()
+	if err != nil {
+		return err
+	}
+	for _, address := range addresses(s.Worker) {
+		if err := metrics.serve(ctx, address); err != nil {
+			return err
+		}
+	}
+	cluster, err := openCluster(ctx, s, log)
+	if err != nil {
+		return err
+	}
+	temporal, err := dial(ctx, s, log, metrics)
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+	gateways, err := gateway.New(gatewayConfigs(s), cluster)
+	if err != nil {
+		return err
+	}
+	return work(ctx, s, temporal, cluster, gateways, metrics, log)
+}
+
+// addresses to serve on; metrics and health may share one.
+func addresses(w settings.Worker) []string {
+	var list []string
+	for _, address := range []string{w.MetricsAddress, w.HealthAddress} {
+		if address != "" && (len(list) == 0 || list[0] != address) {
+			list = append(list, address)
+		}
+	}
+	return list
+}
+
+// openCluster connects to Kubernetes and fills the caches.
+func openCluster(ctx context.Context, s settings.Settings, log *slog.Logger) (*kube.Cluster, error) {
+	config, _, err := kube.Connection{
+		Kubeconfig: s.Kubeconfig, Context: s.KubeContext, Namespace: s.Namespace,
+		QPS: s.Kube.QPS, Burst: s.Kube.Burst, UserAgent: "sluice-worker",
+	}.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	clients, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the cluster at %s: %w", config.Host, err)
+	}
+	cluster := kube.New(kube.Options{Client: clients, Namespaces: s.Worker.Namespaces, Logger: log})
+	// The caches outlive the signal to stop: activities that are finishing need them.
+	if err := cluster.Start(context.WithoutCancel(ctx)); err != nil {
+		return nil, fmt.Errorf("watching the cluster at %s: %w", config.Host, err)
+	}
+	log.Info("watching the cluster", "address", config.Host)
+	return cluster, nil
+}
+
+// dialTimeout bounds the first connection to Temporal.
+const dialTimeout = 30 * time.Second
+
+// dial connects to Temporal.
+func dial(ctx context.Context, s settings.Settings, log *slog.Logger, metrics *telemetry) (client.Client, error) {
+	options, err := settings.TemporalOptions(s)
+	if err != nil {
+		return nil, err
+	}
+	options.Logger = sdklog.NewStructuredLogger(log)
+	options.MetricsHandler = metrics.metrics
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	connected, err := client.DialContext(ctx, options)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to Temporal at %s, namespace %s: %w", options.HostPort, options.Namespace, err)
+	}
+	log.Info("connected to Temporal", "address", options.HostPort, "namespace", options.Namespace)
+	return connected, nil
+}
+
+// gatewayConfigs of the classes that the settings name.
+func gatewayConfigs(s settings.Settings) map[string]gateway.Config {
+	configs := map[string]gateway.Config{}
+	for class := range s.Gateways {
+		g := s.GatewayFor(class)
+		configs[class] = gateway.Config{
+			Kind: gateway.Kind(g.Kind), Service: g.Service, APIPort: g.APIPort, Grace: g.ConfirmGrace(),
+		}
+	}
+	return configs
+}
+
+// stickyTimeout is how long a task waits for the worker that has the rollout in
+// its cache: short, so that the death of a worker does not hold rollouts up.
+const stickyTimeout = 2 * time.Second
+
+// work polls for tasks until the context ends or the worker fails.
+func work(ctx context.Context, s settings.Settings, temporal client.Client, cluster *kube.Cluster, gateways *gateway.Gateways, metrics *telemetry, log *slog.Logger) error {
+	worker.SetStickyWorkflowCacheSize(s.Worker.WorkflowCacheSize)
+	fatal := make(chan error, 2)
+	options := worker.Options{
+		WorkerStopTimeout:                  s.Worker.StopTimeout,
+		MaxConcurrentActivityExecutionSize: s.Worker.MaxConcurrentActivities,
+		StickyScheduleToStartTimeout:       stickyTimeout,
+		OnFatalError:                       func(err error) { fatal <- err },
+	}
+	deciding := worker.New(temporal, workflows.TaskQueue, options)
+	workflows.Register(deciding)
+	acting := worker.New(temporal, workflows.ActivityTaskQueue(s.Cluster), options)
+	acting.RegisterActivity(&preflight.Activities{Cluster: cluster})
+	acting.RegisterActivity(&traffic.Activities{Cluster: cluster, Gateways: gateways})
+	acting.RegisterActivity(&workload.Activities{
+		Cluster: cluster, Gateway: traffic.Endpoints{Cluster: cluster, Gateways: gateways},
+	})
+	for _, w := range []worker.Worker{acting, deciding} {
+		if err := w.Start(); err != nil {
+			return fmt.Errorf("starting to take work: %w", err)
+		}
+		defer w.Stop()
+	}
+	metrics.ready.Store(true)
+	log.Info("taking work", "cluster", s.Cluster, "workflows", workflows.TaskQueue, "activities", workflows.ActivityTaskQueue(s.Cluster))
+	select {
+	case <-ctx.Done():
+		metrics.ready.Store(false)
+		log.Info("stopping: operations finish, others take over", "within", s.Worker.StopTimeout)
+		return nil
+	case err := <-fatal:
+		metrics.ready.Store(false)
+		return fmt.Errorf("working: %w", err)
+	}
+}

@@ -1,0 +1,157 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/activities/preflight"
+	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/activities/traffic"
+	"sluice.dev/sluice/activities/workload"
+	"sluice.dev/sluice/workflows/plan"
+)
+
+// Method names only; these are never dereferenced in workflow code.
+var (
+	checks *preflight.Activities
+	pods   *workload.Activities
+	routes *traffic.Activities
+)
+
+const (
+	// heartbeatTimeout bounds how long the death of a worker goes unnoticed.
+	heartbeatTimeout = 5 * time.Second
+	// watchHeartbeat is longer: watching is idle, and nothing is lost when it
+	// resumes late.
+	watchHeartbeat = time.Minute
+	// watchTimeout ends a watch that nobody needs; it is started again.
+	watchTimeout = 30 * 24 * time.Hour
+	// inspectTimeout bounds the preflight, during which nothing is touched.
+	inspectTimeout = 2 * time.Minute
+	// minBudget is what an operation gets that begins when its time is over.
+	minBudget = time.Second
+	// compensationTimeout bounds one try of a compensation.
+	compensationTimeout = 30 * time.Minute
+)
+
+// forward are the options of an operation on the way to the new revision: it is
+// tried again until its time is over.
+func (r *run) forward(ctx workflow.Context, limit time.Duration, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              ActivityTaskQueue(r.in.Cluster),
+		ScheduleToCloseTimeout: limit,
+		StartToCloseTimeout:    limit,
+		HeartbeatTimeout:       heartbeatTimeout,
+		Summary:                summary,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 1.6, MaximumInterval: 5 * time.Second,
+		},
+	})
+}
+
+// backward are the options of a compensation: it is tried again for ever.
+func (r *run) backward(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           ActivityTaskQueue(r.in.Cluster),
+		StartToCloseTimeout: compensationTimeout,
+		HeartbeatTimeout:    heartbeatTimeout,
+		Summary:             summary,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: time.Minute,
+		},
+	})
+}
+
+// options chooses the options of an operation.
+func (r *run) options(ctx workflow.Context, op plan.Operation) workflow.Context {
+	summary := r.summary(op)
+	if r.final {
+		return r.backward(ctx, summary)
+	}
+	limit := r.remaining(ctx)
+	if op.Kind == plan.SetRoute || op.Kind == plan.RemoveRoute {
+		limit = min(limit, r.doc().Traffic.ConfirmTimeout.Std())
+	}
+	return r.forward(ctx, limit, summary)
+}
+
+// ref names the objects of the release for the next operation.
+func (r *run) ref() release.Ref {
+	r.seq++
+	ref := r.observed.Ref
+	ref.Seq = r.seq
+	return ref
+}
+
+// call starts the activity of an operation.
+func (r *run) call(ctx workflow.Context, op plan.Operation) workflow.Future {
+	ctx = r.options(ctx, op)
+	ref := r.ref()
+	switch op.Kind {
+	case plan.HoldRevision:
+		return workflow.ExecuteActivity(ctx, pods.HoldRevision, workload.HoldRequest{
+			Ref: ref, Change: r.change, Stable: r.observed.StableReplicaSet, Baseline: r.observed.Baseline,
+		})
+	case plan.EnsureCanary:
+		return workflow.ExecuteActivity(ctx, pods.EnsureCanary, workload.CanaryRequest{
+			Ref: ref, Revision: r.held.Revision, Replicas: op.Replicas, Metadata: r.doc().CanaryMetadata,
+		})
+	case plan.SetRoute:
+		return workflow.ExecuteActivity(ctx, routes.SetRoute, traffic.RouteRequest{
+			Ref: ref, Route: op.Route, NeedCanary: op.NeedCanary, NeedStable: op.NeedStable,
+		})
+	case plan.RemoveRoute:
+		return workflow.ExecuteActivity(ctx, routes.SetRoute, traffic.RouteRequest{Ref: ref, Absent: true})
+	case plan.PromoteStable:
+		return workflow.ExecuteActivity(ctx, pods.PromoteStable, workload.PromoteRequest{Ref: ref, Revision: r.held.Revision})
+	case plan.RestoreTemplate:
+		return workflow.ExecuteActivity(ctx, pods.RestoreTemplate, workload.RestoreRequest{
+			Ref: ref, Stable: r.observed.StableReplicaSet, Baseline: r.observed.Baseline, Settle: op.Settle,
+		})
+	default: // plan.ReleaseWorkload; a drain is a timer and never comes here.
+		return workflow.ExecuteActivity(ctx, pods.ReleaseWorkload, workload.ReleaseRequest{Ref: ref, Baseline: r.observed.Baseline})
+	}
+}
+
+// callInspect runs the preflight.
+func (r *run) callInspect(ctx workflow.Context) (preflight.Observed, error) {
+	callCtx, cancel := workflow.WithCancel(r.forward(ctx, inspectTimeout, "check "+r.in.Rollout.Workload.Name))
+	defer cancel()
+	future := workflow.ExecuteActivity(callCtx, checks.InspectRelease, preflight.InspectRequest{
+		ID: r.id(), WorkflowID: r.workflowID, Rollout: r.in.Rollout, Change: r.change,
+	})
+	if err := r.await(ctx, future); err != nil {
+		return preflight.Observed{}, err
+	}
+	var observed preflight.Observed
+	if err := future.Get(ctx, &observed); err != nil {
+		return preflight.Observed{}, fmt.Errorf("inspecting the release: %w", err)
+	}
+	return observed, nil
+}
+
+// summary is what the Temporal UI shows beside an activity.
+func (r *run) summary(op plan.Operation) string {
+	switch op.Kind {
+	case plan.HoldRevision:
+		return "hold the new revision"
+	case plan.EnsureCanary:
+		return fmt.Sprintf("canary to %d pods", op.Replicas)
+	case plan.SetRoute:
+		return "route " + routeText(op.Route)
+	case plan.Drain:
+		return "requests in flight finish"
+	case plan.PromoteStable:
+		return "make the new revision stable"
+	case plan.RemoveRoute:
+		return "remove the canary route"
+	case plan.RestoreTemplate:
+		return "put the stable template back"
+	case plan.ReleaseWorkload:
+		return "remove the canary, restore the workload"
+	}
+	return string(op.Kind)
+}

@@ -1,0 +1,133 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/activities/traffic"
+	"sluice.dev/sluice/activities/workload"
+	"sluice.dev/sluice/workflows/plan"
+)
+
+// execute does one operation. Before it starts, the world takes everything that
+// the operation may do as done; an abandoned operation leaves it so.
+func (r *run) execute(ctx workflow.Context, op plan.Operation) error {
+	r.world = r.world.Begin(op)
+	r.doing(ctx, op)
+	if op.Kind == plan.Drain {
+		if err := r.drain(ctx, op); err != nil {
+			return err
+		}
+	} else {
+		callCtx, cancel := workflow.WithCancel(ctx)
+		defer cancel()
+		future := r.call(callCtx, op)
+		if err := r.await(ctx, future); err != nil {
+			return err
+		}
+		if err := r.record(ctx, op, future); err != nil {
+			return err
+		}
+	}
+	r.world = r.world.Done(op)
+	r.done(ctx, op)
+	return nil
+}
+
+// await waits for a future, or for an order that cannot wait for it. While the
+// compensation runs there is no such order.
+func (r *run) await(ctx workflow.Context, future workflow.Future) error {
+	err := workflow.Await(ctx, func() bool { return future.IsReady() || (r.order != nil && !r.final) })
+	if err != nil {
+		return fmt.Errorf("waiting for an operation: %w", err)
+	}
+	if !future.IsReady() {
+		return errInterrupted
+	}
+	return nil
+}
+
+// drain waits on a durable timer, so that no crash shortens it.
+func (r *run) drain(ctx workflow.Context, op plan.Operation) error {
+	if op.Wait <= 0 {
+		return nil
+	}
+	timerCtx, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	timer := workflow.NewTimerWithOptions(timerCtx, op.Wait.Std(), workflow.TimerOptions{Summary: "requests in flight finish"})
+	return r.await(ctx, timer)
+}
+
+// record takes over what an operation has returned.
+func (r *run) record(ctx workflow.Context, op plan.Operation, future workflow.Future) error {
+	switch op.Kind {
+	case plan.HoldRevision:
+		var held workload.Held
+		if err := future.Get(ctx, &held); err != nil {
+			return err
+		}
+		r.held, r.revising = held, false
+		r.change = workload.Change{Current: true}
+	case plan.EnsureCanary:
+		return r.recordPods(ctx, future)
+	case plan.SetRoute, plan.RemoveRoute:
+		var confirmation traffic.Confirmation
+		if err := future.Get(ctx, &confirmation); err != nil {
+			return err
+		}
+		r.confirmation = &confirmation
+	case plan.ReleaseWorkload:
+		r.canary = workload.Pods{}
+		return future.Get(ctx, nil)
+	case plan.PromoteStable, plan.RestoreTemplate, plan.Drain:
+		return future.Get(ctx, nil)
+	}
+	return nil
+}
+
+func (r *run) recordPods(ctx workflow.Context, future workflow.Future) error {
+	var pods workload.Pods
+	if err := future.Get(ctx, &pods); err != nil {
+		return err
+	}
+	r.canary = pods
+	return nil
+}
+
+// explain says in one sentence, without the SDK's wrappers, what went wrong.
+func explain(err error) string {
+	var app *temporal.ApplicationError
+	var timeout *temporal.TimeoutError
+	switch {
+	case errors.As(err, &timeout):
+		return explainTimeout(timeout)
+	case errors.As(err, &app):
+		return app.Message()
+	}
+	return err.Error()
+}
+
+// explainTimeout says what an operation was waiting for when its time ended.
+func explainTimeout(timeout *temporal.TimeoutError) string {
+	text := "the deadline passed"
+	var app *temporal.ApplicationError
+	if cause := timeout.Unwrap(); errors.As(cause, &app) {
+		return text + ": " + app.Message()
+	}
+	var progress string
+	if timeout.HasLastHeartbeatDetails() && timeout.LastHeartbeatDetails(&progress) == nil && progress != "" {
+		return text + ": " + progress
+	}
+	return text
+}
+
+// remaining is the time that is left for operations of the present step; an
+// operation that begins late still gets a moment, so that it fails by its own
+// error.
+func (r *run) remaining(ctx workflow.Context) time.Duration {
+	return max(minBudget, r.deadline.Sub(workflow.Now(ctx)))
+}

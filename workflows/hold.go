@@ -1,0 +1,85 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/config"
+	"sluice.dev/sluice/workflows/plan"
+)
+
+// hold waits for a person or a time before the next step. A change of the
+// workload's size during the hold is followed at once, without ending it.
+func (r *run) hold(ctx workflow.Context) error {
+	if r.step >= len(r.doc().Steps) || r.passes(ctx) {
+		return nil
+	}
+	r.open, r.released = true, false
+	defer func() { r.open = false }()
+
+	hold := r.doc().Steps[r.step].Hold
+	expired := func() bool { return false }
+	if hold.Mode == config.HoldTimed {
+		timerCtx, cancel := workflow.WithCancel(ctx)
+		defer cancel()
+		timer := workflow.NewTimerWithOptions(timerCtx, hold.Duration.Std(), workflow.TimerOptions{
+			Summary: fmt.Sprintf("hold of step %d", r.step+1),
+		})
+		expired = timer.IsReady
+		until := workflow.Now(ctx).Add(hold.Duration.Std())
+		r.until = &until
+		defer func() { r.until = nil }()
+	}
+	for !r.released && !expired() {
+		r.enter(ctx, PhaseHolding, r.holdText(hold))
+		err := workflow.Await(ctx, func() bool {
+			return r.released || expired() || r.order != nil || r.unfinished()
+		})
+		if err != nil {
+			return fmt.Errorf("holding: %w", err)
+		}
+		if r.order != nil {
+			return errInterrupted
+		}
+		if err := r.follow(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// passes says whether the hold of the present step is released already.
+func (r *run) passes(ctx workflow.Context) bool {
+	switch {
+	case r.doc().Steps[r.step].Hold.Mode == config.HoldNone:
+		return true
+	case r.full:
+		return true
+	case r.early[r.step]:
+		r.note(ctx, fmt.Sprintf("step %d was approved before it began to hold", r.step+1))
+		return true
+	}
+	return false
+}
+
+// unfinished says that the world has changed so that the step has work again.
+func (r *run) unfinished() bool {
+	return !r.paused && len(plan.Step(r.doc(), r.world, r.step)) > 0
+}
+
+// follow does the work that a change of the world has made necessary.
+func (r *run) follow(ctx workflow.Context) error {
+	if !r.unfinished() {
+		return nil
+	}
+	return r.work(ctx)
+}
+
+// holdText says what is waited for and how to go on.
+func (r *run) holdText(h config.Hold) string {
+	if h.Mode == config.HoldTimed {
+		return fmt.Sprintf("step %d holds for %s; promote to go on now", r.step+1, h.Duration)
+	}
+	return fmt.Sprintf("step %d waits for approval: promote to go on", r.step+1)
+}

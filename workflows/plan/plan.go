@@ -1,0 +1,293 @@
+// Package plan is the pure planner: from a document and what is known about the
+// world it makes the list of operations that comes next. The workflow executes
+// what it returns, `sluice plan` shows it, and tests check it; there is no second
+// place where an order of operations is written down.
+//
+// The order is strategy A of the traffic contract (docs/ordering.md): a route
+// never points at a side whose endpoints are not published, a pod is told to stop
+// only after the gateway is known not to choose it, and between two writes that
+// affect traffic there is always a confirmation.
+package plan
+
+import (
+	"slices"
+
+	"sluice.dev/sluice/activities/traffic"
+	"sluice.dev/sluice/config"
+)
+
+// Kind is what an operation does.
+type Kind string
+
+// The kinds of operations, in the order in which they first appear.
+const (
+	// HoldRevision proposes the new revision and holds it, in one write.
+	HoldRevision Kind = "hold-revision"
+	// EnsureCanary runs canary pods and waits until they are published.
+	EnsureCanary Kind = "ensure-canary"
+	// SetRoute changes the route and waits until the gateway has taken it.
+	SetRoute Kind = "set-route"
+	// Drain waits until no request can be in flight to pods that were routed to.
+	Drain Kind = "drain"
+	// PromoteStable makes the new revision stable with no request on it.
+	PromoteStable Kind = "promote-stable"
+	// RemoveRoute deletes the route and waits until the gateway has noticed.
+	RemoveRoute Kind = "remove-route"
+	// RestoreTemplate puts the stable template back on the workload.
+	RestoreTemplate Kind = "restore-template"
+	// ReleaseWorkload removes the canary and restores every changed field.
+	ReleaseWorkload Kind = "release-workload"
+)
+
+// Operation is one thing to do; the fields that its kind does not need are zero.
+type Operation struct {
+	Kind Kind `json:"kind"`
+	// Replicas of the canary.
+	Replicas int `json:"replicas,omitempty"`
+	// Route to set.
+	Route traffic.Route `json:"route,omitzero"`
+	// NeedCanary and NeedStable guard SetRoute: ready endpoints that must be
+	// published before the write.
+	NeedCanary int `json:"needCanary,omitempty"`
+	NeedStable int `json:"needStable,omitempty"`
+	// Wait of a drain.
+	Wait config.Duration `json:"wait,omitempty"`
+	// Settle of RestoreTemplate: wait until all pods run the stable template.
+	Settle bool `json:"settle,omitempty"`
+}
+
+// World is what is known about the release in the cluster. Fields that begin
+// with "Maybe" are set before the operation that makes them true, since it may
+// have happened although its result was never seen.
+type World struct {
+	// Replicas of the workload.
+	Replicas int `json:"replicas"`
+	// MaybeHeld: the workload may carry the held template.
+	MaybeHeld bool `json:"maybeHeld,omitempty"`
+	// Held: it does.
+	Held bool `json:"held,omitempty"`
+	// MaybeCanary: canary Deployment or Service may exist.
+	MaybeCanary bool `json:"maybeCanary,omitempty"`
+	// Canary pods that are known to be published, and CanaryAsked that may exist.
+	Canary      int `json:"canary,omitempty"`
+	CanaryAsked int `json:"canaryAsked,omitempty"`
+	// MaybeRoute: the canary route may exist.
+	MaybeRoute bool `json:"maybeRoute,omitempty"`
+	// RouteExists: it does, and the gateway knows it.
+	RouteExists bool `json:"routeExists,omitempty"`
+	// Asked is the route that was last written, Confirmed the one that the
+	// gateway follows.
+	Asked     traffic.Route `json:"asked"`
+	Confirmed traffic.Route `json:"confirmed"`
+	// CanaryDrained: no request can be in flight to canary pods.
+	CanaryDrained bool `json:"canaryDrained,omitempty"`
+	// StableDrained: no request can be in flight to pods of the workload.
+	StableDrained bool `json:"stableDrained,omitempty"`
+	// MaybePromoting: the workload may have begun to run the new revision.
+	MaybePromoting bool `json:"maybePromoting,omitempty"`
+	// Promoted: all its pods run the new revision.
+	Promoted bool `json:"promoted,omitempty"`
+	// MaybeUnrouting: the route may be gone after promotion; there is no way
+	// back to the old revision without a new rollout.
+	MaybeUnrouting bool `json:"maybeUnrouting,omitempty"`
+	// Restored: the workload has its stable template again.
+	Restored bool `json:"restored,omitempty"`
+	// Released: nothing of ours is left.
+	Released bool `json:"released,omitempty"`
+}
+
+// NewWorld is the world before anything is touched, for a workload of n pods.
+func NewWorld(n int) World { return World{Replicas: n, CanaryDrained: true} }
+
+// carries says whether the route sends any ordinary request to canary.
+func carries(r traffic.Route) bool { return r.Weight > 0 || len(r.Matches) > 0 }
+
+// same says whether two routes select the same requests.
+func same(a, b traffic.Route) bool {
+	return a.Weight == b.Weight && slices.EqualFunc(a.Matches, b.Matches, sameMatch)
+}
+
+func sameMatch(a, b config.Match) bool {
+	path := func(p *config.ValueMatch) config.ValueMatch {
+		if p == nil {
+			return config.ValueMatch{}
+		}
+		return *p
+	}
+	return slices.Equal(a.Headers, b.Headers) && slices.Equal(a.Cookies, b.Cookies) &&
+		slices.Equal(a.Query, b.Query) && path(a.Path) == path(b.Path)
+}
+
+// StepRoute is the route of step i (from 0), or of the implicit last step where
+// i is the number of steps.
+func StepRoute(r *config.Rollout, i int) traffic.Route {
+	if i >= len(r.Steps) {
+		return traffic.Route{Weight: 100}
+	}
+	s := r.Steps[i]
+	route := traffic.Route{Matches: s.Matches}
+	if s.Weight != nil {
+		route.Weight = *s.Weight
+	}
+	return route
+}
+
+// StepReplicas is the number of canary pods that step i wants for a workload of
+// n pods. A step that routes requests has at least one.
+func StepReplicas(r *config.Rollout, i, n int) int {
+	if i >= len(r.Steps) {
+		return n
+	}
+	replicas := r.Steps[i].Replicas.Of(n)
+	if carries(StepRoute(r, i)) {
+		replicas = max(1, replicas)
+	}
+	return replicas
+}
+
+// Start is what comes before the first step.
+func Start(w World) []Operation {
+	if w.Held {
+		return nil
+	}
+	return []Operation{{Kind: HoldRevision}}
+}
+
+// Step leads from the world to step i, upwards or downwards; i may be the number
+// of steps, for the implicit last one. The canary never shrinks while its route
+// exists: a pod that the gateway could choose is not told to stop.
+func Step(r *config.Rollout, w World, i int) []Operation {
+	want, replicas := StepRoute(r, i), StepReplicas(r, i, w.Replicas)
+	ops := Start(w)
+	if w.RouteExists {
+		replicas = max(replicas, w.CanaryAsked)
+	}
+	if w.Canary != replicas {
+		ops = append(ops, Operation{Kind: EnsureCanary, Replicas: replicas})
+	}
+	if !w.RouteExists {
+		ops = append(ops, Operation{Kind: SetRoute, NeedCanary: min(1, replicas), NeedStable: 1})
+	}
+	if !w.RouteExists && !carries(want) {
+		return ops
+	}
+	if !same(w.Confirmed, want) || !same(w.Asked, want) || !w.RouteExists {
+		ops = append(ops, setRoute(w, want, replicas))
+	}
+	return ops
+}
+
+// setRoute guards a change of the route: what takes over must be able to take it.
+func setRoute(w World, want traffic.Route, canary int) Operation {
+	op := Operation{Kind: SetRoute, Route: want, NeedStable: 1}
+	if carries(want) {
+		op.NeedCanary = max(1, canary)
+	}
+	if want.Weight < w.Confirmed.Weight {
+		op.NeedStable = min(w.Replicas, config.NeedStable(want.Weight, w.Replicas))
+	}
+	return op
+}
+
+// Finish promotes under cover: the canary at full size takes every request, the
+// workload is replaced with no request on it, requests move back, the canary
+// drains and goes. It can be called again after a failure in the middle.
+func Finish(r *config.Rollout, w World) []Operation {
+	var ops []Operation
+	if !w.Promoted {
+		ops = Step(r, w, len(r.Steps))
+		w = after(w, ops)
+		if !w.StableDrained {
+			ops = append(ops, drain(r))
+		}
+		ops = append(ops, Operation{Kind: PromoteStable})
+		w = after(w, ops)
+	}
+	return append(ops, retire(r, w, w.Replicas)...)
+}
+
+// drain waits for requests in flight.
+func drain(r *config.Rollout) Operation {
+	return Operation{Kind: Drain, Wait: r.Traffic.Grace}
+}
+
+// retire takes the canary out of service: no requests, drained, no route, gone.
+// needStable endpoints of stable must be published before they take over.
+func retire(r *config.Rollout, w World, needStable int) []Operation {
+	ops := empty(r, w, needStable)
+	if w.MaybeRoute {
+		ops = append(ops, Operation{Kind: RemoveRoute})
+	}
+	if !w.Released {
+		ops = append(ops, Operation{Kind: ReleaseWorkload})
+	}
+	return ops
+}
+
+// empty moves every request away from the canary and waits for those in flight.
+func empty(r *config.Rollout, w World, needStable int) []Operation {
+	var ops []Operation
+	if carries(w.Asked) || carries(w.Confirmed) {
+		ops = append(ops, Operation{Kind: SetRoute, NeedStable: needStable})
+	}
+	if !w.CanaryDrained {
+		ops = append(ops, drain(r))
+	}
+	return ops
+}
+
+// CanAbort says whether the old revision can still be returned to without loss.
+func CanAbort(w World) bool { return !w.MaybeUnrouting }
+
+// Abort returns every request to stable and restores what was changed. Before
+// promotion began, stable serves already and requests simply move back; after
+// that, the canary covers while the old template returns to the workload.
+func Abort(r *config.Rollout, w World) []Operation {
+	if w.MaybePromoting {
+		return abortPromotion(r, w)
+	}
+	touched := w.MaybeHeld || w.MaybeCanary || w.MaybeRoute || w.Restored
+	ops := empty(r, w, 1)
+	if w.MaybeRoute {
+		ops = append(ops, Operation{Kind: RemoveRoute})
+	}
+	if touched && !w.Restored {
+		ops = append(ops, Operation{Kind: RestoreTemplate})
+	}
+	if touched && !w.Released {
+		ops = append(ops, Operation{Kind: ReleaseWorkload})
+	}
+	return ops
+}
+
+// abortPromotion brings the old template back under cover of the canary.
+func abortPromotion(r *config.Rollout, w World) []Operation {
+	var ops []Operation
+	if !w.Restored {
+		full := traffic.Route{Weight: 100}
+		if !same(w.Asked, full) || !same(w.Confirmed, full) {
+			ops = append(ops, Operation{Kind: SetRoute, Route: full, NeedCanary: 1})
+			w = after(w, ops)
+		}
+		if !w.StableDrained {
+			ops = append(ops, drain(r))
+		}
+		ops = append(ops, Operation{Kind: RestoreTemplate, Settle: true})
+		w = after(w, ops)
+	}
+	return append(ops, retire(r, w, 1)...)
+}
+
+// Revise empties the canary so that its revision can be replaced: no request is
+// ever routed to a pod of the superseded revision afterwards.
+func Revise(r *config.Rollout, w World) []Operation {
+	return append(empty(r, w, 1), Operation{Kind: HoldRevision})
+}
+
+// after returns the world in which all of ops have succeeded.
+func after(w World, ops []Operation) World {
+	for _, op := range ops {
+		w = w.Begin(op).Done(op)
+	}
+	return w
+}

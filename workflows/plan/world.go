@@ -1,0 +1,67 @@
+package plan
+
+import "sluice.dev/sluice/activities/traffic"
+
+// Begin returns the world while op is being done: everything that it may do is
+// taken as done, and everything that it may end is taken as ended.
+func (w World) Begin(op Operation) World {
+	switch op.Kind {
+	case HoldRevision:
+		w.MaybeHeld, w.Held = true, false
+		// Pods of an earlier revision do not count for the new one. Where requests
+		// go to them it is the same revision that is held again.
+		if w.CanaryDrained {
+			w.Canary, w.CanaryAsked = 0, 0
+		}
+	case EnsureCanary:
+		w.MaybeCanary, w.CanaryAsked = true, op.Replicas
+	case SetRoute:
+		w.MaybeRoute, w.Asked = true, op.Route
+		if carries(op.Route) {
+			w.CanaryDrained = false
+		}
+		if op.Route.Weight < 100 {
+			w.StableDrained = false
+		}
+	case PromoteStable:
+		w.MaybePromoting = true
+	case RemoveRoute:
+		w.RouteExists = false
+		w.MaybeUnrouting = w.Promoted && !w.Restored
+		w.Asked = traffic.Route{}
+	case RestoreTemplate:
+		w.Promoted = false
+	case Drain, ReleaseWorkload:
+	}
+	return w
+}
+
+// Done returns the world after op has succeeded.
+func (w World) Done(op Operation) World {
+	switch op.Kind {
+	case HoldRevision:
+		w.Held = true
+	case EnsureCanary:
+		w.Canary = op.Replicas
+	case SetRoute:
+		w.RouteExists, w.Confirmed = true, op.Route
+	case Drain:
+		// What carries no request at the time of a drain is drained by it.
+		if !carries(w.Confirmed) {
+			w.CanaryDrained = true
+		}
+		if w.Confirmed.Weight == 100 {
+			w.StableDrained = true
+		}
+	case PromoteStable:
+		w.Promoted, w.Restored = true, false
+	case RemoveRoute:
+		w.MaybeRoute, w.RouteExists, w.Confirmed = false, false, traffic.Route{}
+	case RestoreTemplate:
+		w.Restored, w.Held, w.MaybeHeld = true, false, false
+	case ReleaseWorkload:
+		w.Released, w.MaybeCanary, w.MaybeHeld = true, false, false
+		w.Canary, w.CanaryAsked = 0, 0
+	}
+	return w
+}

@@ -1,0 +1,140 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/config"
+	"sluice.dev/sluice/workflows/plan"
+)
+
+// Rollout delivers one revision of one workload, step by step, and ends with the
+// revision promoted or with everything as it was. It fails only if it is refused
+// before anything was touched.
+func Rollout(ctx workflow.Context, in Input) (Result, error) {
+	r := newRun(ctx, in)
+	if err := r.listen(ctx); err != nil {
+		return Result{}, err
+	}
+	if err := r.inspect(ctx); err != nil {
+		return Result{}, r.refuse(ctx, err)
+	}
+	workflow.Go(ctx, r.watch)
+	if err := r.deliver(ctx); err != nil {
+		return r.rollBack(ctx, err)
+	}
+	return r.end(ctx, Promoted, ""), r.settle(ctx)
+}
+
+// deliver goes from step to step until the new revision is stable. It returns
+// an error when the rollout has to be rolled back.
+func (r *run) deliver(ctx workflow.Context) error {
+	for r.step <= len(r.doc().Steps) {
+		err := r.work(ctx)
+		if err == nil {
+			err = r.hold(ctx)
+		}
+		if err == nil {
+			r.completeStep(ctx)
+			continue
+		}
+		if err := r.turn(ctx, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// work does what the planner wants for the present step, one operation at a
+// time, planning again after each, until nothing is left to do.
+func (r *run) work(ctx workflow.Context) error {
+	r.budget(ctx, r.doc().StepDeadline(r.step))
+	for {
+		if err := r.gate(ctx); err != nil {
+			return err
+		}
+		ops := r.plan()
+		if len(ops) == 0 {
+			return nil
+		}
+		if err := r.execute(ctx, ops[0]); err != nil {
+			return err
+		}
+	}
+}
+
+// plan returns the operations that lead from here to the end of the step.
+func (r *run) plan() []plan.Operation {
+	switch {
+	case r.revising:
+		return plan.Revise(r.doc(), r.world)
+	case r.step < len(r.doc().Steps):
+		return plan.Step(r.doc(), r.world, r.step)
+	default:
+		return plan.Finish(r.doc(), r.world)
+	}
+}
+
+// gate stops before the next operation while the rollout is paused.
+func (r *run) gate(ctx workflow.Context) error {
+	if r.order != nil {
+		return errInterrupted
+	}
+	if !r.paused {
+		r.enter(ctx, r.workPhase(), "")
+		return nil
+	}
+	r.enter(ctx, PhasePaused, "paused"+because(r.pauseReason)+"; resume to go on, or abort")
+	before := workflow.Now(ctx)
+	if err := workflow.Await(ctx, func() bool { return !r.paused || r.order != nil }); err != nil {
+		return fmt.Errorf("waiting for resume: %w", err)
+	}
+	r.deadline = r.deadline.Add(workflow.Now(ctx).Sub(before))
+	return r.gate(ctx)
+}
+
+// turn decides what follows an interruption or a failure of the present step.
+// An error means that the rollout has to be rolled back.
+func (r *run) turn(ctx workflow.Context, err error) error {
+	if temporal.IsCanceledError(err) {
+		return err
+	}
+	if !errors.Is(err, errInterrupted) {
+		if r.doc().OnFailure == config.FailureRollback {
+			return &rollback{reason: explain(err)}
+		}
+		if err := r.waitStuck(ctx, err); err != nil {
+			return err
+		}
+	}
+	order := r.order
+	r.order = nil
+	switch order.verb {
+	case VerbAbort:
+		return &rollback{reason: order.reason}
+	case VerbJump:
+		r.goTo(order.step)
+	case VerbRevise:
+		r.revising, r.change = true, order.change
+		r.goTo(0)
+	case VerbRetry, VerbPromote:
+		// The planner goes on from where the world is.
+	case VerbPause, VerbResume:
+	}
+	return nil
+}
+
+// waitStuck keeps everything as it is until a person decides.
+func (r *run) waitStuck(ctx workflow.Context, cause error) error {
+	r.failure = explain(cause)
+	r.note(ctx, fmt.Sprintf("step %d failed: %s", r.step+1, r.failure))
+	r.enter(ctx, PhaseStuck, r.failure+"; retry, jump, revise or abort")
+	if err := workflow.Await(ctx, func() bool { return r.order != nil }); err != nil {
+		return fmt.Errorf("waiting for a decision: %w", err)
+	}
+	r.failure = ""
+	return nil
+}

@@ -1,0 +1,133 @@
+package workflows
+
+import (
+	"time"
+
+	"sluice.dev/sluice/activities/traffic"
+	"sluice.dev/sluice/activities/workload"
+)
+
+// Phase is where a rollout stands.
+type Phase string
+
+// The phases.
+const (
+	// PhaseChecking looks whether the release can be made; nothing is touched.
+	PhaseChecking Phase = "Checking"
+	// PhaseProgressing is on its way to the next hold.
+	PhaseProgressing Phase = "Progressing"
+	// PhaseHolding waits for a person or a time.
+	PhaseHolding Phase = "Holding"
+	// PhasePaused was paused by a person.
+	PhasePaused Phase = "Paused"
+	// PhaseStuck is a failed step that waits for retry, jump, revise or abort.
+	PhaseStuck Phase = "Stuck"
+	// PhasePromoting makes the new revision stable.
+	PhasePromoting Phase = "Promoting"
+	// PhaseRollingBack returns to stable.
+	PhaseRollingBack Phase = "RollingBack"
+	// PhasePromoted and PhaseRolledBack are the endings.
+	PhasePromoted   Phase = "Promoted"
+	PhaseRolledBack Phase = "RolledBack"
+	// PhaseRefused was refused before anything was touched.
+	PhaseRefused Phase = "Refused"
+)
+
+// Ended says whether nothing more will happen.
+func (p Phase) Ended() bool {
+	return p == PhasePromoted || p == PhaseRolledBack || p == PhaseRefused
+}
+
+// StepState is where one step stands, in the words of Kruise Rollouts.
+type StepState string
+
+// The states of a step.
+const (
+	StepPending        StepState = "Pending"
+	StepUpgrade        StepState = "StepUpgrade"
+	StepTrafficRouting StepState = "StepTrafficRouting"
+	StepPaused         StepState = "StepPaused"
+	StepReady          StepState = "StepReady"
+	StepCompleted      StepState = "Completed"
+)
+
+// Status is the answer of the status query: everything that a person or a
+// program may want to know about a rollout.
+type Status struct {
+	Name       string `json:"name"`
+	Cluster    string `json:"cluster"`
+	Namespace  string `json:"namespace"`
+	Workload   string `json:"workload"`
+	WorkflowID string `json:"workflowId"`
+	Run        string `json:"run"`
+
+	Phase Phase `json:"phase"`
+	// Message says in one sentence what happens or what is waited for.
+	Message string `json:"message"`
+	// Since when the phase lasts.
+	Since   time.Time `json:"since"`
+	Started time.Time `json:"started"`
+	// Until is the end of a timed hold.
+	Until *time.Time `json:"until,omitempty"`
+
+	// Step that is being worked on, from 1, of Steps; Steps counts the implicit
+	// last one.
+	Step  int          `json:"step"`
+	Steps []StepStatus `json:"steps"`
+
+	StableRevision string            `json:"stableRevision"`
+	Revision       string            `json:"revision"`
+	StableImages   map[string]string `json:"stableImages,omitempty"`
+	Images         map[string]string `json:"images,omitempty"`
+
+	// Asked and Confirmed routes: what was written last, and what every gateway
+	// replica is known to follow.
+	Asked        traffic.Route         `json:"asked"`
+	Confirmed    traffic.Route         `json:"confirmed"`
+	Confirmation *traffic.Confirmation `json:"confirmation,omitempty"`
+
+	// Replicas of the workload, and pods of the canary.
+	Replicas int           `json:"replicas"`
+	Canary   workload.Pods `json:"canary"`
+
+	// Paused by a person.
+	Paused bool `json:"paused,omitempty"`
+	// Failure of the step that is stuck.
+	Failure string `json:"failure,omitempty"`
+
+	Warnings  []string   `json:"warnings,omitempty"`
+	Decisions []Decision `json:"decisions,omitempty"`
+	Timeline  []Event    `json:"timeline,omitempty"`
+	Result    *Result    `json:"result,omitempty"`
+}
+
+// StepStatus is one step of the plan.
+type StepStatus struct {
+	// Weight in percent, Matches as text, Replicas of the canary as written.
+	Weight   int    `json:"weight"`
+	Matches  string `json:"matches,omitempty"`
+	Replicas string `json:"replicas"`
+	// Hold as text: "approval", "30s" or "none".
+	Hold  string    `json:"hold"`
+	State StepState `json:"state"`
+}
+
+// Decision is one message and what became of it.
+type Decision struct {
+	At   time.Time `json:"at"`
+	Verb Verb      `json:"verb"`
+	// Via is "signal", "update" or "workload" (a change of the workload).
+	Via    string `json:"via"`
+	By     string `json:"by,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	Step   int    `json:"step,omitempty"`
+	// Accepted, or refused for the reason in Text.
+	Accepted bool   `json:"accepted"`
+	Text     string `json:"text"`
+}
+
+// Event is one line of the timeline.
+type Event struct {
+	At   time.Time `json:"at"`
+	Text string    `json:"text"`
+}

@@ -1,0 +1,79 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/activities/workload"
+)
+
+// watch keeps one activity that waits for somebody else to change the workload,
+// from the hold of the revision to its promotion. Nothing is polled.
+func (r *run) watch(ctx workflow.Context) {
+	for {
+		if workflow.Await(ctx, r.watching) != nil {
+			return
+		}
+		revision, version := r.held.Revision, r.held.Version
+		callCtx, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+			TaskQueue:           ActivityTaskQueue(r.in.Cluster),
+			StartToCloseTimeout: watchTimeout,
+			HeartbeatTimeout:    watchHeartbeat,
+			Summary:             "watch the workload",
+			RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: 10 * time.Second},
+		}))
+		ref := r.observed.Ref
+		ref.Seq = r.seq
+		future := workflow.ExecuteActivity(callCtx, pods.WatchWorkload, workload.WatchRequest{
+			Ref: ref, Replicas: r.world.Replicas, Paused: true,
+			Revision: revision, StableRevision: r.observed.StableRevision, Version: version,
+		})
+		err := workflow.Await(ctx, func() bool {
+			return future.IsReady() || !r.watching() || r.held.Version != version
+		})
+		cancel()
+		if err != nil {
+			return
+		}
+		var changed workload.Changed
+		if future.IsReady() && r.watching() && future.Get(ctx, &changed) == nil {
+			r.changed(ctx, changed)
+		}
+	}
+}
+
+// watching says whether a change of the workload by others matters now.
+func (r *run) watching() bool {
+	return r.world.Held && !r.world.MaybePromoting && !r.revising && !r.final
+}
+
+// changed follows what somebody else did to the workload.
+func (r *run) changed(ctx workflow.Context, c workload.Changed) {
+	if c.Version != "" {
+		r.held.Version = c.Version
+	}
+	m := Message{By: c.By}
+	switch {
+	case c.Gone:
+		m.Reason = "the workload was deleted"
+		r.decide(ctx, VerbAbort, m, "workload")
+	case c.Revision == r.observed.StableRevision:
+		m.Reason = "the stable template was put back on the workload"
+		r.decide(ctx, VerbAbort, m, "workload")
+	case c.Revision != r.held.Revision:
+		m.Reason = "the template of the workload was changed"
+		m.Change = &workload.Change{Current: true}
+		r.decide(ctx, VerbRevise, m, "workload")
+	case !c.Paused:
+		m.Reason = "the workload was resumed by somebody else: it replaces its pods by itself now"
+		r.world.Held = false
+		r.decide(ctx, VerbPause, m, "workload")
+	}
+	if c.Replicas != r.world.Replicas && !c.Gone {
+		r.note(ctx, fmt.Sprintf("the workload was scaled from %d to %d", r.world.Replicas, c.Replicas))
+		r.world.Replicas = c.Replicas
+	}
+}

@@ -60,17 +60,19 @@ func (a *Activities) ConfirmEndpoints(ctx context.Context, req EndpointsRequest)
 func (a *Activities) write(ctx context.Context, change *change) (Confirmation, error) {
 	ref := change.req.Ref
 	out := Confirmation{Drift: a.drift(ctx, change)}
-	var err error
 	if change.req.Absent {
+		var err error
 		out.Wrote, err = a.Cluster.RemoveIngress(ctx, ref, ref.CanaryIngress())
 		return out, err
 	}
 	// The fence is renewed even where the route is as asked: an earlier operation
 	// that is still under way somewhere must not win.
-	_, out.Wrote, err = a.Cluster.EnsureIngress(ctx, ref, ref.CanaryIngress(), kube.Own{Fence: true}, change.apply)
+	same := change.same()
+	_, wrote, err := a.Cluster.EnsureIngress(ctx, ref, ref.CanaryIngress(), kube.Own{Fence: true}, change.apply)
 	if err == nil {
 		err = change.err
 	}
+	out.Wrote = wrote && !same
 	return out, err
 }
 

@@ -55,15 +55,21 @@ func (a *Activities) plan(ctx context.Context, adapter Adapter, req RouteRequest
 	return c, nil
 }
 
-// written reports whether an earlier attempt of this operation has made the
-// write.
-func (c *change) written() bool {
-	if c.live == nil || c.req.Absent || c.live.Annotations[release.AnnotationSeq] != strconv.FormatInt(c.req.Ref.Seq, 10) {
+// same reports whether the canary Ingress is as wanted, whoever wrote it.
+func (c *change) same() bool {
+	if c.live == nil || c.req.Absent {
 		return false
 	}
 	next := c.live.DeepCopy()
 	c.apply(next)
+	next.Annotations[release.AnnotationSeq] = c.live.Annotations[release.AnnotationSeq]
 	return c.err == nil && apiequality.Semantic.DeepEqual(next, c.live)
+}
+
+// written reports whether an earlier attempt of this operation has made the
+// write.
+func (c *change) written() bool {
+	return c.same() && c.live.Annotations[release.AnnotationSeq] == strconv.FormatInt(c.req.Ref.Seq, 10)
 }
 
 // apply makes an Ingress, new or live, what is wanted. Of one that is live only

@@ -46,7 +46,7 @@ func (p *page) line(s style, text string) {
 
 // paragraph adds text that goes on in indented lines.
 func (p *page) paragraph(s style, first, indent, text string) {
-	for i, line := range wrap(clean(text), p.width-columns.StringWidth(indent)) {
+	for i, line := range wrap(clean(text), p.width-columns.StringWidth(first), p.width-columns.StringWidth(indent)) {
 		lead := indent
 		if i == 0 {
 			lead = first

@@ -35,7 +35,7 @@ func drawPlan(p *page, plan preview.Plan) {
 // below it what is waited for.
 func drawStage(p *page, stage preview.Stage) {
 	p.lines = append(p.lines, "")
-	title := fmt.Sprintf("Step %d of %d, at most %s", stage.Step, stage.Steps, stage.Deadline)
+	title := fmt.Sprintf("Step %d of %d, at most %s", stage.Step, stage.Steps, short(stage.Deadline.Std()))
 	if stage.Step == stage.Steps {
 		title += ": promote under cover of the canary"
 	}
@@ -58,7 +58,10 @@ func drawStage(p *page, stage preview.Stage) {
 		if len(op.Objects) > 0 {
 			p.paragraph(styleDim, below, below, "writes "+list(op.Objects))
 		}
-		p.paragraph(styleDim, below, below, "waits: "+op.Waits)
+		if op.Needs != "" {
+			p.paragraph(styleDim, below, below, "needs "+op.Needs)
+		}
+		p.paragraph(styleDim, below, below, "waits for: "+op.Waits)
 	}
 	switch stage.Hold {
 	case "none":

@@ -44,39 +44,53 @@ func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-columns.StringWidth(text)))
 }
 
-// wrap breaks text into lines of at most width columns, between words where it
-// can.
-func wrap(text string, width int) []string {
-	width = max(width, 2) // a wide character needs two columns
+// wrap breaks text into lines, between words where it can: the first of at most
+// first columns, the others of at most rest.
+func wrap(text string, first, rest int) []string {
+	const widest = 2 // columns that one character may need
+	limit, rest := max(first, widest), max(rest, widest)
 	var lines []string
 	line := ""
+	end := func() {
+		lines = append(lines, line)
+		line, limit = "", rest
+	}
 	for _, word := range strings.Fields(text) {
-		switch {
-		case line == "":
-			line = word
-		case columns.StringWidth(line)+1+columns.StringWidth(word) <= width:
-			line += " " + word
-		default:
-			lines = append(lines, line)
-			line = word
+		if line != "" && columns.StringWidth(line)+1+columns.StringWidth(word) > limit {
+			end()
 		}
-		for columns.StringWidth(line) > width {
-			head := columns.Truncate(line, width, "")
-			if head == "" {
-				break
-			}
-			lines = append(lines, head)
-			line = line[len(head):]
+		if line != "" {
+			line += " "
+		}
+		line += word
+		for columns.StringWidth(line) > limit {
+			whole := line
+			line = columns.Truncate(whole, limit, "")
+			tail := whole[len(line):]
+			end()
+			line = tail
 		}
 	}
 	if line != "" {
-		lines = append(lines, line)
+		end()
 	}
 	return lines
 }
 
 // age is a length of time in the words of kubectl.
 func age(d time.Duration) string { return duration.HumanDuration(max(0, d)) }
+
+// short is a length of time without the parts that are zero: 10m, not 10m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
 
 // bar draws how far something is: what is confirmed, and what is asked beyond
 // that. Both are percentages.

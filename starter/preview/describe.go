@@ -13,7 +13,7 @@ func what(op plan.Operation, from plan.World) string {
 	case plan.HoldRevision:
 		return "propose the new revision and hold it, in one write"
 	case plan.EnsureCanary:
-		return fmt.Sprintf("canary from %d to %d pods", from.Canary, op.Replicas)
+		return fmt.Sprintf("pods of canary from %d to %d", from.Canary, op.Replicas)
 	case plan.SetRoute:
 		if !from.RouteExists {
 			return "make the canary route, " + routeText(op.Route) + " of requests"
@@ -22,7 +22,7 @@ func what(op plan.Operation, from plan.World) string {
 	case plan.Drain:
 		return "let requests in flight finish"
 	case plan.PromoteStable:
-		return "the workload's pods are replaced, with no request on them"
+		return "replace the workload's pods, which have no requests"
 	case plan.RemoveRoute:
 		return "remove the canary route"
 	case plan.RestoreTemplate:
@@ -40,22 +40,28 @@ func (s *simulation) waits(op plan.Operation) string {
 		return "nothing"
 	case plan.EnsureCanary:
 		return "ready and in the EndpointSlices"
-	case plan.SetRoute:
-		needs := fmt.Sprintf("%d stable", op.NeedStable)
-		if op.NeedCanary > 0 {
-			needs += fmt.Sprintf(" and %d canary", op.NeedCanary)
-		}
-		return fmt.Sprintf("before: %s endpoints; after: the gateway confirms, at most %s", needs, s.doc.Traffic.ConfirmTimeout)
+	case plan.SetRoute, plan.RemoveRoute:
+		return "the gateway confirms, at most " + s.doc.Traffic.ConfirmTimeout.String()
 	case plan.Drain:
 		return op.Wait.String()
 	case plan.PromoteStable:
 		return "all new, ready and in the EndpointSlices; the gateway confirms"
-	case plan.RemoveRoute:
-		return fmt.Sprintf("the gateway confirms, at most %s", s.doc.Traffic.ConfirmTimeout)
 	case plan.RestoreTemplate, plan.ReleaseWorkload:
 		return "nothing of the rollout is left"
 	}
 	return ""
+}
+
+// needs says what has to be true before the operation writes.
+func needs(op plan.Operation) string {
+	if op.Kind != plan.SetRoute {
+		return ""
+	}
+	text := fmt.Sprintf("%d stable", op.NeedStable)
+	if op.NeedCanary > 0 {
+		text += fmt.Sprintf(" and %d canary", op.NeedCanary)
+	}
+	return text + " endpoints"
 }
 
 // touched names the objects that an operation writes.
@@ -79,7 +85,7 @@ func touched(op plan.Operation, ref release.Ref) []string {
 // objects names everything that a rollout touches.
 func objects(ref release.Ref) []Object {
 	return []Object{
-		{Name: ref.Workload.Kind + "/" + ref.Workload.Name, Action: "changed: template, paused, strategy during the promotion, one annotation"},
+		{Name: ref.Workload.Kind + "/" + ref.Workload.Name, Action: "changed and restored, but for its new template"},
 		{Name: "Deployment/" + ref.CanaryDeployment(), Action: "made, removed at the end"},
 		{Name: "Service/" + ref.CanaryService(), Action: "made, removed at the end"},
 		{Name: "Ingress/" + ref.CanaryIngress(), Action: "made, removed at the end"},

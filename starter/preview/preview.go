@@ -49,8 +49,10 @@ type Stage struct {
 // Operation is one operation and how the world is after it.
 type Operation struct {
 	plan.Operation
-	// What it does, in words, and what it Waits for before the next one begins.
+	// What it does, in words, what it Needs before it writes, and what it Waits
+	// for before the next one begins.
 	What  string `json:"what"`
+	Needs string `json:"needs,omitempty"`
 	Waits string `json:"waits"`
 	// Objects that it writes.
 	Objects []string `json:"objects"`
@@ -135,7 +137,7 @@ func (s *simulation) describe(op plan.Operation, from plan.World) Operation {
 	route := s.world.Confirmed
 	return Operation{
 		Operation: op,
-		What:      what(op, from), Waits: s.waits(op), Objects: touched(op, s.observed.Ref),
+		What:      what(op, from), Needs: needs(op), Waits: s.waits(op), Objects: touched(op, s.observed.Ref),
 		Stable: s.world.Replicas, Canary: s.world.Canary,
 		Weight: route.Weight, Matches: config.MatchesText(route.Matches),
 	}

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -96,4 +97,26 @@ func (l *Load) Finish(ctx context.Context) (load.Report, error) {
 	l.Close()
 	<-l.cmd.Ended()
 	return report, nil
+}
+
+// AwaitAnswers waits until every replica of the gateway answers with a version,
+// several times in a row.
+func (b *Bed) AwaitAnswers(ctx context.Context, version string) error {
+	for _, gateway := range b.Sandbox.State().Gateways {
+		err := Await(ctx, "gateway "+gateway+" answers "+version, func(ctx context.Context) (bool, error) {
+			out, err := b.Sandbox.Command(ctx, b.Programs.Load, "--url", "http://"+gateway+Path, "--requests", "5", "--duration", "5s", "--clients", "1", "--rate", "50", "-o", "json").Output()
+			if err != nil {
+				return false, fmt.Errorf("asking the gateway: %w", err)
+			}
+			var report load.Report
+			if err := json.Unmarshal(out, &report); err != nil {
+				return false, fmt.Errorf("reading the load client's report: %w", err)
+			}
+			return report.Whole.Versions[version] == 5, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -32,6 +32,8 @@ func (s *Sandbox) RESTConfig() (*rest.Config, error) {
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
 	config.QPS = -1
+	// The seed uses what is deprecated, which need not be said each time.
+	config.WarningHandler = rest.NoWarnings{}
 	return config, nil
 }
 

@@ -81,7 +81,7 @@ func answer(t *testing.T, url string) (string, int) {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	return string(text), resp.StatusCode
+	return strings.TrimSpace(string(text)), resp.StatusCode
 }
 
 // applySeed applies the seed's application and waits until the gateway

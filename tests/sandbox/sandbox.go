@@ -107,11 +107,12 @@ func (s *Sandbox) Down(ctx context.Context) error {
 	if s.inner == nil {
 		return s.downOther(ctx)
 	}
-	err := s.inner.Stop(ctx)
-	if errors.Is(err, os.ErrClosed) {
-		err = nil
+	if err := s.inner.Stop(ctx); err != nil {
+		return err
 	}
-	return errors.Join(err, s.lock.Release())
+	// From here on this process runs other sandboxes, if any.
+	s.state.Process = layout.Process{}
+	return errors.Join(s.Dir().WriteState(s.state), s.lock.Release())
 }
 
 // downOther tells the process that runs the sandbox to end.

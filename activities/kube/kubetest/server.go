@@ -24,6 +24,10 @@ import (
 type Server struct {
 	*fake.Clientset
 
+	// Admit is a mutating webhook: it may change what every request makes, dry
+	// runs included. Set it before the requests.
+	Admit func(runtime.Object)
+
 	mu       sync.Mutex
 	version  int64
 	frozen   bool
@@ -178,6 +182,9 @@ func (s *Server) remove(a clienttesting.Action) (bool, runtime.Object, error) {
 
 // commit stores what a request made, unless it was a dry run.
 func (s *Server) commit(a clienttesting.Action, obj runtime.Object) (bool, runtime.Object, error) {
+	if s.Admit != nil {
+		s.Admit(obj)
+	}
 	if len(dryRun(a)) > 0 {
 		return true, obj, nil
 	}

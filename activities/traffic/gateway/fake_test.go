@@ -151,6 +151,12 @@ func (r *traefikReplica) ServeHTTP(out http.ResponseWriter, req *http.Request) {
 	_ = json.NewEncoder(out).Encode(object)
 }
 
+func client(network http.RoundTripper) *http.Client { return &http.Client{Transport: network} }
+
+func podRef(i int) *corev1.ObjectReference {
+	return &corev1.ObjectReference{Kind: "Pod", Namespace: "default", Name: fmt.Sprintf("demo-%d", i)}
+}
+
 // wires is a network without sockets, so that time in a test is the test's.
 type wires map[string]http.Handler
 
@@ -189,7 +195,7 @@ func newSite(t *testing.T, change ...func(*Config)) *site {
 		c(&cfg)
 	}
 	network := wires{"10.0.0.1:8080": s.first, "10.0.0.2:8080": s.second}
-	gateways, err := newGateways(map[string]Config{traefikClass: cfg}, s, network)
+	gateways, err := New(map[string]Config{traefikClass: cfg}, s, network)
 	require.NoError(t, err)
 	s.gateways = gateways
 	return s

@@ -35,13 +35,13 @@ type Gateways struct {
 	client  *http.Client
 }
 
-// New returns the gateways of a cluster. The error names the class and the field
-// of a configuration that is wrong.
-func New(configs map[string]Config, view View) (*Gateways, error) {
-	return newGateways(configs, view, newTransport())
-}
-
-func newGateways(configs map[string]Config, view View, transport http.RoundTripper) (*Gateways, error) {
+// New returns the gateways of a cluster. Their replicas are asked through
+// transport; nil is one that keeps few connections open. The error names the
+// class and the field of a configuration that is wrong.
+func New(configs map[string]Config, view View, transport http.RoundTripper) (*Gateways, error) {
+	if transport == nil {
+		transport = newTransport()
+	}
 	for _, class := range slices.Sorted(maps.Keys(configs)) {
 		if err := configs[class].Validate(); err != nil {
 			return nil, fmt.Errorf("reading the configuration of gateway %q: %w", class, err)

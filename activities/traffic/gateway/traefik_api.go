@@ -16,7 +16,7 @@ import (
 
 // maxAnswer bounds what is read of one answer: a service with thousands of
 // servers is well below it.
-const maxAnswer = 8 << 20
+const maxAnswer = 2 << 20
 
 // askTimeout bounds one question to one replica.
 const askTimeout = 2 * time.Second

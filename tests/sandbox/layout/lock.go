@@ -67,7 +67,10 @@ func WaitLock(ctx context.Context, path string, waiting func()) (*Lock, error) {
 	}
 }
 
-// Release gives the lock up.
+// Release gives the lock up. To release it twice is no error.
 func (l *Lock) Release() error {
-	return l.file.Close()
+	if err := l.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+		return fmt.Errorf("releasing the lock: %w", err)
+	}
+	return nil
 }

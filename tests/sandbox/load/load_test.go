@@ -37,30 +37,34 @@ func serve(t *testing.T, h http.HandlerFunc) *httptest.Server {
 	return srv
 }
 
+// seen is what a server saw, to be compared with what the client counted.
+type seen struct {
+	android, everyone, posts, closes atomic.Int64
+}
+
+func (s *seen) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	version := "v1"
+	if r.Header.Get("User-Agent") == "android" {
+		version = "v2"
+		s.android.Add(1)
+	} else {
+		s.everyone.Add(1)
+	}
+	if body, _ := io.ReadAll(r.Body); r.Method == http.MethodPost && string(body) == "sluice-load" {
+		s.posts.Add(1)
+	}
+	if r.Close {
+		s.closes.Add(1)
+	}
+	if r.Host != "shop.example" {
+		w.WriteHeader(http.StatusNotFound)
+	}
+	fmt.Fprintf(w, "version: %s\n", version)
+}
+
 func TestCountsVersionsCohortsAndKinds(t *testing.T) {
-	var got [4]atomic.Int64 // android, everyone, posts, closes
-	srv := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		version := "v1"
-		got[1].Add(1)
-		if r.Header.Get("User-Agent") == "android" {
-			version = "v2"
-			got[1].Add(-1)
-			got[0].Add(1)
-		}
-		if r.Method == http.MethodPost {
-			body, _ := io.ReadAll(r.Body)
-			if string(body) == "sluice-load" {
-				got[2].Add(1)
-			}
-		}
-		if r.Close {
-			got[3].Add(1)
-		}
-		if r.Host != "shop.example" {
-			w.WriteHeader(http.StatusNotFound)
-		}
-		fmt.Fprintf(w, "version: %s\n", version)
-	})
+	var got seen
+	srv := serve(t, got.ServeHTTP)
 	opts := closed(srv.URL, 400)
 	opts.Clients, opts.PostShare, opts.NewConnShare = 8, 0.5, 0.25
 	opts.Targets = []Target{
@@ -74,18 +78,18 @@ func TestCountsVersionsCohortsAndKinds(t *testing.T) {
 	require.Zero(t, w.Lost())
 	require.Zero(t, w.InFlight)
 	require.Equal(t, map[int]int64{200: 400}, w.Statuses)
-	require.Equal(t, got[0].Load(), w.Cohorts["android"].Requests)
-	require.Equal(t, got[1].Load(), w.Cohorts["everyone"].Requests)
-	require.Equal(t, map[string]int64{"v2": got[0].Load()}, w.Cohorts["android"].Versions)
-	require.Equal(t, map[string]int64{"v1": got[1].Load(), "v2": got[0].Load()}, w.Versions)
-	require.InDelta(t, float64(got[0].Load())/400, w.Share("v2"), 1e-9)
+	require.Equal(t, got.android.Load(), w.Cohorts["android"].Requests)
+	require.Equal(t, got.everyone.Load(), w.Cohorts["everyone"].Requests)
+	require.Equal(t, map[string]int64{"v2": got.android.Load()}, w.Cohorts["android"].Versions)
+	require.Equal(t, map[string]int64{"v1": got.everyone.Load(), "v2": got.android.Load()}, w.Versions)
+	require.InDelta(t, float64(got.android.Load())/400, w.Share("v2"), 1e-9)
 	require.InDelta(t, 1, w.Cohorts["android"].Share("v2"), 1e-9)
-	require.Equal(t, got[2].Load(), w.Kinds[PostKept].Requests+w.Kinds[PostNew].Requests)
-	require.Equal(t, got[3].Load(), w.Kinds[GetNew].Requests+w.Kinds[PostNew].Requests)
+	require.Equal(t, got.posts.Load(), w.Kinds[PostKept].Requests+w.Kinds[PostNew].Requests)
+	require.Equal(t, got.closes.Load(), w.Kinds[GetNew].Requests+w.Kinds[PostNew].Requests)
 	// Shares of random choices: five standard deviations around the mean.
-	require.InDelta(t, 200, got[0].Load(), 50)
-	require.InDelta(t, 200, got[2].Load(), 50)
-	require.InDelta(t, 100, got[3].Load(), 44)
+	require.InDelta(t, 200, got.android.Load(), 50)
+	require.InDelta(t, 200, got.posts.Load(), 50)
+	require.InDelta(t, 100, got.closes.Load(), 44)
 }
 
 func TestKeptConnectionsAreKept(t *testing.T) {

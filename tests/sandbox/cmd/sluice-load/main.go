@@ -48,7 +48,7 @@ func main() {
 func run(ctx context.Context, cfg config, out *os.File) (load.Report, error) {
 	var socket net.Listener
 	if cfg.control != "" {
-		l, err := net.Listen("unix", cfg.control)
+		l, err := listen(cfg.control)
 		if err != nil {
 			return load.Report{}, fmt.Errorf("listening for --control: %w", err)
 		}
@@ -76,6 +76,24 @@ func run(ctx context.Context, cfg config, out *os.File) (load.Report, error) {
 	}
 	cancel()
 	return rep, <-served
+}
+
+// listen takes over a socket that a killed process has left behind.
+func listen(socket string) (net.Listener, error) {
+	l, err := net.Listen("unix", socket)
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return l, err
+	}
+	if c, dialErr := net.Dial("unix", socket); !errors.Is(dialErr, syscall.ECONNREFUSED) {
+		if dialErr == nil {
+			_ = c.Close()
+		}
+		return nil, err
+	}
+	if err := os.Remove(socket); err != nil {
+		return nil, err
+	}
+	return net.Listen("unix", socket)
 }
 
 // watch returns when the run is over. On a terminal it shows a line that

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -77,14 +79,12 @@ func TestRun(t *testing.T) {
 	cfg, err := parse([]string{"--url", srv.URL, "--duration", "1m", "--rate", "500", "--post", "0.5", "--control", socket, "-o", "json"}, &bytes.Buffer{})
 	require.NoError(t, err)
 
-	type end struct {
-		rep load.Report
-		err error
-	}
-	ended := make(chan end, 1)
+	var printedBy load.Report
+	ended := make(chan error, 1)
 	go func() {
-		rep, err := run(context.Background(), cfg, out)
-		ended <- end{rep, err}
+		var err error
+		printedBy, err = run(context.Background(), cfg, out)
+		ended <- err
 	}()
 	var c *load.Control
 	require.Eventually(t, func() bool {
@@ -98,9 +98,8 @@ func TestRun(t *testing.T) {
 	rep, err := c.Stop(context.Background())
 	require.NoError(t, err)
 	c.Close()
-	e := <-ended
-	require.NoError(t, e.err)
-	require.Equal(t, rep.Whole.Requests, e.rep.Whole.Requests)
+	require.NoError(t, <-ended)
+	require.Equal(t, rep.Whole.Requests, printedBy.Whole.Requests)
 	require.Equal(t, rep.Whole.Server5xx, rep.Whole.Lost())
 
 	text, err := os.ReadFile(out.Name())
@@ -109,6 +108,19 @@ func TestRun(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &printed))
 	require.Equal(t, rep.Whole.Statuses, printed.Whole.Statuses)
 	require.NoFileExists(t, socket)
+}
+
+func TestListen(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := listen(socket)
+	require.NoError(t, err)
+	_, err = listen(socket)
+	require.ErrorIs(t, err, syscall.EADDRINUSE, "somebody answers there")
+	l.(*net.UnixListener).SetUnlinkOnClose(false) // as if it were killed
+	require.NoError(t, l.Close())
+	l, err = listen(socket)
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
 }
 
 func TestText(t *testing.T) {

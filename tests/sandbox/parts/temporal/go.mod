@@ -1,3 +1,4 @@
+// Temporal server and Web UI as a part of the sandbox.
 module sluice.dev/sluice/tests/sandbox/parts/temporal
 
 go 1.26.8
@@ -149,8 +150,9 @@ require (
 	modernc.org/sqlite v1.51.0 // indirect
 )
 
-// The sandbox archives nothing, searches without Elasticsearch and starts its
-// own workers: see the packages' comments.
+// The sandbox archives nothing and starts its own workers: these have the names
+// that the server refers to and nothing behind them, which spares as much
+// compiling of cloud clients as the server itself needs.
 replace (
 	cloud.google.com/go/storage => ./stub/gcs
 	github.com/aws/aws-sdk-go-v2/config => ./stub/awsconfig

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"log/slog"
+	"net"
 	"net/netip"
 	"testing"
 
@@ -95,4 +96,16 @@ func TestFreePortsDiffer(t *testing.T) {
 		require.False(t, seen[p], "port %d twice", p)
 		seen[p] = true
 	}
+}
+
+func TestCheckAddresses(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close() //nolint:errcheck // nothing was accepted
+	taken := l.Addr().(*net.TCPAddr).AddrPort()
+	anyPort := netip.MustParseAddrPort("127.0.0.1:0")
+	require.NoError(t, checkAddresses(options{grpc: anyPort}))
+	require.ErrorContains(t, checkAddresses(options{grpc: taken}), "--grpc")
+	require.ErrorContains(t, checkAddresses(options{grpc: anyPort, ui: taken}), "--ui")
+	require.ErrorContains(t, checkAddresses(options{grpc: anyPort, httpPort: int(taken.Port())}), "--http-port")
 }

@@ -26,6 +26,9 @@ const (
 
 // newServer makes the database ready and builds the server; Start does not block.
 func newServer(opts options) (temporal.Server, error) {
+	if err := checkAddresses(opts); err != nil {
+		return nil, err
+	}
 	ports, err := freePorts(3)
 	if err != nil {
 		return nil, fmt.Errorf("finding ports for the server's inner services: %w", err)
@@ -115,6 +118,28 @@ func dialable(addr netip.AddrPort) string {
 		return fmt.Sprintf("%s:%d", loopback, addr.Port())
 	}
 	return addr.String()
+}
+
+// checkAddresses listens for a moment wherever the server and the Web UI will:
+// both end the process, with a stack trace or without a word, when they cannot.
+func checkAddresses(opts options) error {
+	for name, addr := range map[string]netip.AddrPort{
+		"grpc":      opts.grpc,
+		"ui":        opts.ui,
+		"http-port": netip.AddrPortFrom(opts.grpc.Addr(), uint16(opts.httpPort)),
+	} {
+		if !addr.IsValid() {
+			continue
+		}
+		l, err := net.Listen("tcp", addr.String())
+		if err != nil {
+			return fmt.Errorf("listening for --%s: %w", name, err)
+		}
+		if err := l.Close(); err != nil {
+			return fmt.Errorf("listening for --%s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // freePorts returns ports that nobody listens on, all different: every one is

@@ -18,17 +18,10 @@ type noUI struct{}
 func (noUI) Stop() {}
 
 // startUI serves the Web UI in the background, if an address was given for it.
+// That the address is free was seen to by [checkAddresses].
 func startUI(opts options) (stopper, error) {
 	if !opts.ui.IsValid() {
 		return noUI{}, nil
-	}
-	// The UI ends the process when it cannot listen, so that is tried first.
-	l, err := net.Listen("tcp", opts.ui.String())
-	if err != nil {
-		return nil, fmt.Errorf("listening for the Web UI (--ui): %w", err)
-	}
-	if err := l.Close(); err != nil {
-		return nil, fmt.Errorf("listening for the Web UI (--ui): %w", err)
 	}
 	ui := uiserver.NewServer(uioptions.WithConfigProvider(&uiconfig.Config{
 		Host:                opts.ui.Addr().String(),

@@ -1,3 +1,4 @@
+// Traefik as the sandbox's gateway; the package to build is the tool below.
 module sluice.dev/sluice/tests/sandbox/parts/traefik
 
 go 1.26.0

@@ -35,7 +35,7 @@ const shutdownTimeout = 5 * time.Second
 
 // run runs the node until ctx ends, and then kills what is left of its pods.
 func run(ctx context.Context, o options) error {
-	lock, err := lockRoot(o.rootDir)
+	lock, err := lockRoot(ctx, o.rootDir, 2*shutdownTimeout)
 	if err != nil {
 		return err
 	}
@@ -64,18 +64,28 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-// lockRoot makes sure that no other node owns the root folder.
-func lockRoot(root string) (*os.File, error) {
+// lockRoot makes sure that no other node owns the root folder. One that is
+// just ending gets until the end of patience.
+func lockRoot(ctx context.Context, root string, patience time.Duration) (*os.File, error) {
 	path := filepath.Join(root, "lock")
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("locking --root-dir: %w", err)
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		file.Close()
-		return nil, fmt.Errorf("locking --root-dir: %s is held by a running node: %w", path, err)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return file, nil
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			file.Close()
+			return nil, fmt.Errorf("locking --root-dir: %s is held by a running node; end it or name another folder: %w", path, err)
+		}
 	}
-	return file, nil
 }
 
 func newRuntime(o options) (*runtime.Runtime, *runtime.ImageService, error) {

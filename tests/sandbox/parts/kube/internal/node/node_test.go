@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/klog/v2"
@@ -21,14 +22,21 @@ func TestComplete(t *testing.T) {
 
 func TestLockRoot(t *testing.T) {
 	root := t.TempDir()
-	lock, err := lockRoot(root)
+	lock, err := lockRoot(t.Context(), root, 0)
 	require.NoError(t, err)
-	_, err = lockRoot(root)
+	_, err = lockRoot(t.Context(), root, 0)
 	require.ErrorContains(t, err, "held by a running node")
+
+	got := make(chan error, 1)
+	go func() {
+		next, err := lockRoot(t.Context(), root, time.Minute)
+		if err == nil {
+			err = next.Close()
+		}
+		got <- err
+	}()
 	require.NoError(t, lock.Close())
-	lock, err = lockRoot(root)
-	require.NoError(t, err)
-	require.NoError(t, lock.Close())
+	require.NoError(t, <-got, "the next node waits for one that is ending")
 }
 
 func TestServerCertificate(t *testing.T) {

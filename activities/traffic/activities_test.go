@@ -1,0 +1,485 @@
+package traffic
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
+
+	"sluice.dev/sluice/activities/kube"
+	"sluice.dev/sluice/activities/kube/kubetest"
+	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/activities/traffic/gateway"
+	"sluice.dev/sluice/config"
+)
+
+// fixture is a cluster with the Ingress shop/demo, two stable and one canary
+// endpoint, and a gateway that takes changes after a lag.
+type fixture struct {
+	*Activities
+	t       *testing.T
+	server  *kubetest.Server
+	gateway *fakeGateway
+}
+
+func newFixture(t *testing.T, objects ...runtime.Object) *fixture {
+	t.Helper()
+	server := kubetest.New()
+	// The pods are not of interest here: the test publishes endpoints itself.
+	server.Freeze()
+	canary := kubetest.Service()
+	canary.Name = "demo-canary"
+	for _, o := range append([]runtime.Object{kubetest.Service(), canary, slice(kubetest.Namespace, "demo", "10.1.0.1", "10.1.0.2"),
+		slice(kubetest.Namespace, "demo-canary", "10.1.0.9"), slice("edge", "traefik", "10.0.0.1")}, objects...) {
+		server.Put(o)
+	}
+	f := &fixture{t: t, server: server, gateway: &fakeGateway{server: server}}
+	cluster := kubetest.Cluster(t, server)
+	configs := map[string]gateway.Config{"nginx": {Kind: gateway.KindTraefik, Service: "edge/traefik", APIPort: "http"}}
+	gateways, err := gateway.New(configs, cluster, f.gateway)
+	require.NoError(t, err)
+	f.Activities = &Activities{Cluster: cluster, Gateways: gateways}
+	return f
+}
+
+func slice(namespace, service string, addresses ...string) *discoveryv1.EndpointSlice {
+	name, port := "http", int32(8080)
+	s := &discoveryv1.EndpointSlice{
+		ObjectMeta:  metav1.ObjectMeta{Namespace: namespace, Name: service + "-slice", Labels: map[string]string{discoveryv1.LabelServiceName: service}},
+		AddressType: discoveryv1.AddressTypeIPv4,
+		Ports:       []discoveryv1.EndpointPort{{Name: &name, Port: &port}},
+	}
+	for _, address := range addresses {
+		s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{Addresses: []string{address}})
+	}
+	return s
+}
+
+// canary is the canary Ingress as an earlier operation of rollout id wrote it.
+func canary(id string, seq int64, weight int) *networkingv1.Ingress {
+	ref := kubetest.Ref(seq)
+	ref.ID = id
+	k, err := nginx{}.Render(kubetest.Ingress(), ref, Route{Weight: weight})
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+func (f *fixture) live() *networkingv1.Ingress {
+	f.t.Helper()
+	k, err := f.server.NetworkingV1().Ingresses(kubetest.Namespace).Get(f.t.Context(), "demo-canary", metav1.GetOptions{})
+	require.NoError(f.t, err)
+	return k
+}
+
+// set runs SetRoute with a deadline of a minute.
+func (f *fixture) set(req RouteRequest) (Confirmation, error) {
+	ctx, cancel := context.WithTimeout(f.t.Context(), time.Minute)
+	defer cancel()
+	return f.SetRoute(ctx, req)
+}
+
+func request(seq int64, weight int) RouteRequest {
+	return RouteRequest{Ref: kubetest.Ref(seq), Route: Route{Weight: weight}}
+}
+
+// fakeGateway is one replica of Traefik: it follows the canary Ingress with a
+// lag and answers as the API of Traefik does.
+type fakeGateway struct {
+	server *kubetest.Server
+	lag    time.Duration
+	// weight that is in use, and since when another one is known.
+	weight  string
+	known   string
+	changed time.Time
+}
+
+func (g *fakeGateway) RoundTrip(req *http.Request) (*http.Response, error) {
+	now := ""
+	k, err := g.server.Tracker().Get(networkingv1.SchemeGroupVersion.WithResource("ingresses"), kubetest.Namespace, "demo-canary")
+	if ingress, ok := k.(*networkingv1.Ingress); ok && err == nil {
+		now = ingress.Annotations[nginxWeight]
+	}
+	if now != g.known {
+		g.known, g.changed = now, time.Now()
+	}
+	if time.Since(g.changed) >= g.lag {
+		g.weight = g.known
+	}
+	return g.answer(req.URL.Path), nil
+}
+
+func (g *fakeGateway) answer(path string) *http.Response {
+	const stable = "/api/http/services/shop-demo-demo-80"
+	var weight int
+	_, _ = fmt.Sscan(g.weight, &weight)
+	bodies := map[string]string{stable + "@kubernetesingressnginx": servers("10.1.0.1", "10.1.0.2")}
+	if g.weight != "" {
+		bodies[stable+"-canary@kubernetesingressnginx"] = servers("10.1.0.9")
+		bodies[stable+"-wrr@kubernetesingressnginx"] = fmt.Sprintf(`{"weighted":{"services":[
+			{"name":"shop-demo-demo-80","weight":%d},{"name":"shop-demo-demo-80-canary","weight":%d}]}}`, 100-weight, weight)
+	}
+	if body, ok := bodies[path]; ok {
+		return response(http.StatusOK, body)
+	}
+	return response(http.StatusNotFound, `{"message":"service not found"}`)
+}
+
+func response(code int, body string) *http.Response {
+	return &http.Response{StatusCode: code, Status: http.StatusText(code), Body: io.NopCloser(strings.NewReader(body))}
+}
+
+func servers(addresses ...string) string {
+	list := []map[string]string{}
+	for _, address := range addresses {
+		list = append(list, map[string]string{"url": "http://" + address + ":8080"})
+	}
+	data, _ := json.Marshal(map[string]any{"loadBalancer": map[string]any{"servers": list}})
+	return string(data)
+}
+
+func TestSetRouteCreates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, kubetest.Ingress())
+		got, err := f.set(request(3, 0))
+		require.NoError(t, err)
+		require.Equal(t, Confirmation{Level: LevelState, Gateways: 1, Expected: 1, Millis: 100, Wrote: true}, got)
+		require.Equal(t, []string{"create ingresses demo-canary"}, f.server.Writes())
+		require.Empty(t, f.server.Reads())
+
+		want, err := nginx{}.Render(kubetest.Ingress(), kubetest.Ref(3), Route{})
+		require.NoError(t, err)
+		require.Equal(t, want.Spec, f.live().Spec)
+		require.Equal(t, want.Annotations, f.live().Annotations)
+		require.Equal(t, want.Labels, f.live().Labels)
+	})
+}
+
+func TestSetRouteChangesByOneWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := canary("r1", 3, 10)
+		k.Annotations["example.com/note"] = "keep"
+		f := newFixture(t, kubetest.Ingress(), k)
+		f.gateway.lag = 2 * time.Second
+		got, err := f.set(request(4, 30))
+		require.NoError(t, err)
+		require.True(t, got.Wrote)
+		require.GreaterOrEqual(t, got.Millis, int64(2000))
+		require.Empty(t, got.Drift)
+		require.Equal(t, []string{"update ingresses demo-canary"}, f.server.Writes())
+		require.Empty(t, f.server.Reads())
+		require.Equal(t, "30", f.live().Annotations[nginxWeight])
+		require.Equal(t, "4", f.live().Annotations[release.AnnotationSeq])
+		require.Equal(t, "keep", f.live().Annotations["example.com/note"])
+	})
+}
+
+func TestSetRouteRepeatedOnlyConfirms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, kubetest.Ingress(), canary("r1", 4, 30))
+		req := request(4, 30)
+		req.NeedCanary = 99 // The guard was met when the write was made.
+		got, err := f.set(req)
+		require.NoError(t, err)
+		require.Equal(t, Confirmation{Level: LevelState, Gateways: 1, Expected: 1, Millis: 100}, got)
+		require.Empty(t, f.server.Writes())
+	})
+}
+
+func TestSetRouteRenewsTheFence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, kubetest.Ingress(), canary("r1", 3, 30))
+		got, err := f.set(request(5, 30))
+		require.NoError(t, err)
+		require.False(t, got.Wrote)
+		require.Equal(t, "5", f.live().Annotations[release.AnnotationSeq])
+
+		_, err = f.set(request(4, 50))
+		requireTerminal(t, err, kube.ErrSuperseded)
+		require.Equal(t, "30", f.live().Annotations[nginxWeight])
+	})
+}
+
+func TestSetRouteRefuses(t *testing.T) {
+	two := []config.ValueMatch{{Name: "a", Type: config.MatchExact, Value: "x"}, {Name: "b", Type: config.MatchExact, Value: "y"}}
+	cases := map[string]struct {
+		objects []runtime.Object
+		change  func(*RouteRequest)
+		errType string
+		says    string
+	}{
+		"a later operation": {[]runtime.Object{kubetest.Ingress(), canary("r1", 9, 30)}, nil, kube.ErrSuperseded, "operation 9"},
+		"another rollout's": {[]runtime.Object{kubetest.Ingress(), canary("r0", 1, 30)}, nil, kube.ErrDrift, "does not belong to rollout r1"},
+		"another's, absent": {[]runtime.Object{kubetest.Ingress(), canary("r0", 1, 30)}, func(r *RouteRequest) { r.Absent = true }, kube.ErrDrift, "does not belong"},
+		"unknown class":     {[]runtime.Object{kubetest.Ingress()}, func(r *RouteRequest) { r.Ref.Class = "haproxy" }, ErrUnsupported, "use one of nginx"},
+		"two headers": {[]runtime.Object{kubetest.Ingress()}, func(r *RouteRequest) { r.Route.Matches = []config.Match{{Headers: two}} },
+			ErrUnsupported, "rendering the route of Ingress shop/demo: class \"nginx\": matches[0] has several conditions"},
+		"no Ingress":         {nil, nil, kube.ErrNotFound, "reading Ingress shop/demo: it does not exist: restore it or abort the rollout"},
+		"no Ingress, weight": {[]runtime.Object{canary("r1", 1, 10)}, nil, kube.ErrNotFound, "reading Ingress shop/demo"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, c.objects...)
+				req := request(5, 10)
+				if c.change != nil {
+					c.change(&req)
+				}
+				_, err := f.set(req)
+				requireTerminal(t, err, c.errType)
+				require.ErrorContains(t, err, c.says)
+				require.Empty(t, f.server.Writes())
+			})
+		})
+	}
+}
+
+func requireTerminal(t *testing.T, err error, errType string) {
+	t.Helper()
+	var app *temporal.ApplicationError
+	require.ErrorAs(t, err, &app)
+	require.Equal(t, errType, app.Type(), app.Error())
+	require.True(t, app.NonRetryable())
+}
+
+func TestSetRouteWaitsForEndpoints(t *testing.T) {
+	cases := map[string]func(*RouteRequest){
+		"canary": func(r *RouteRequest) { r.NeedCanary = 2 },
+		"stable": func(r *RouteRequest) { r.NeedStable = 3 },
+	}
+	for name, need := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, kubetest.Ingress(), canary("r1", 3, 0))
+				req := request(4, 0)
+				need(&req)
+				done := make(chan error)
+				go func() {
+					_, err := f.set(req)
+					done <- err
+				}()
+				synctest.Wait()
+				require.Empty(t, f.server.Writes())
+				f.server.Put(slice(kubetest.Namespace, "demo", "10.1.0.1", "10.1.0.2", "10.1.0.3"))
+				f.server.Put(slice(kubetest.Namespace, "demo-canary", "10.1.0.8", "10.1.0.9"))
+				require.NoError(t, <-done)
+				require.Equal(t, []string{"update ingresses demo-canary"}, f.server.Writes())
+			})
+		})
+	}
+}
+
+func TestSetRouteSaysWhatWasMissing(t *testing.T) {
+	cases := map[string]struct {
+		prepare func(f *fixture, req *RouteRequest)
+		errType string
+		says    string
+	}{
+		"endpoints": {func(_ *fixture, req *RouteRequest) { req.NeedCanary = 2 }, ErrUnready,
+			"setting the route of Ingress shop/demo: 1 of 2 canary endpoints and 2 of 0 stable endpoints are ready"},
+		"gateway": {func(f *fixture, _ *RouteRequest) { f.gateway.lag = time.Hour }, ErrUnconfirmed,
+			"confirming the route of Ingress shop/demo: confirmed by 0 of 1 gateway replicas; 10.0.0.1:8080 has no canary yet"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, kubetest.Ingress())
+				req := request(4, 10)
+				c.prepare(f, &req)
+				f.gateway.changed = time.Now()
+				begun := time.Now()
+				_, err := f.set(req)
+				var app *temporal.ApplicationError
+				require.ErrorAs(t, err, &app)
+				require.Equal(t, c.errType, app.Type())
+				require.False(t, app.NonRetryable())
+				require.ErrorContains(t, err, c.says)
+				require.Equal(t, time.Minute-lastWords, time.Since(begun), "before the server gives up on the activity")
+			})
+		})
+	}
+}
+
+func TestSetRouteAbsent(t *testing.T) {
+	absent := request(5, 0)
+	absent.Absent = true
+	t.Run("removes", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t, kubetest.Ingress(), canary("r1", 4, 0))
+			f.gateway.lag = time.Second
+			got, err := f.set(absent)
+			require.NoError(t, err)
+			require.True(t, got.Wrote)
+			require.Equal(t, []string{"delete ingresses demo-canary"}, f.server.Writes())
+			require.GreaterOrEqual(t, got.Millis, int64(1000))
+		})
+	})
+	t.Run("nothing there", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t, kubetest.Ingress())
+			got, err := f.set(absent)
+			require.NoError(t, err)
+			require.Equal(t, Confirmation{Level: LevelState, Gateways: 1, Expected: 1, Millis: 100}, got)
+			require.Empty(t, f.server.Writes())
+		})
+	})
+	t.Run("without the user's Ingress", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t, canary("r1", 4, 30))
+			got, err := f.set(absent)
+			require.NoError(t, err)
+			require.Equal(t, LevelGrace, got.Level)
+			require.Equal(t, []string{"delete ingresses demo-canary"}, f.server.Writes())
+		})
+	})
+}
+
+func TestSetRouteWayBackNeedsNoIngress(t *testing.T) {
+	other := kubetest.Ingress()
+	other.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Name = "other"
+	for name, objects := range map[string][]runtime.Object{"gone": nil, "routes elsewhere": {other}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, append(objects, canary("r1", 4, 30))...)
+				got, err := f.set(request(5, 0))
+				require.NoError(t, err)
+				require.Equal(t, LevelGrace, got.Level)
+				require.Equal(t, "0", f.live().Annotations[nginxWeight])
+				require.Len(t, f.live().Spec.Rules, 1)
+			})
+		})
+	}
+}
+
+func TestSetRouteFollowsThePathsOfTheIngress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base := kubetest.Ingress()
+		paths := &base.Spec.Rules[0].HTTP.Paths
+		added := *(*paths)[0].DeepCopy()
+		added.Path = "/more"
+		*paths = append(*paths, added)
+		f := newFixture(t, base, canary("r1", 4, 30))
+		got, err := f.set(request(5, 30))
+		require.NoError(t, err)
+		require.True(t, got.Wrote)
+		require.Len(t, f.live().Spec.Rules[0].HTTP.Paths, 2)
+		require.Equal(t, "demo-canary", f.live().Spec.Rules[0].HTTP.Paths[1].Backend.Service.Name)
+	})
+}
+
+func TestSetRouteMeetsAnotherWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, kubetest.Ingress(), canary("r1", 4, 30))
+		once := true
+		f.server.PrependReactor("update", "ingresses", func(clienttesting.Action) (bool, runtime.Object, error) {
+			if !once {
+				return false, nil, nil
+			}
+			once = false
+			return true, nil, apierrors.NewConflict(networkingv1.Resource("ingresses"), "demo-canary", errors.New("modified"))
+		})
+		_, err := f.set(request(5, 50))
+		require.NoError(t, err)
+		require.Equal(t, "50", f.live().Annotations[nginxWeight])
+	})
+}
+
+func TestSetRouteReportsDrift(t *testing.T) {
+	entry := func(manager, fields string) metav1.ManagedFieldsEntry {
+		return metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate,
+			FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
+	}
+	weight := `{"f:metadata":{"f:annotations":{"f:nginx.ingress.kubernetes.io/canary-weight":{}}}}`
+	cases := map[string]struct {
+		entries []metav1.ManagedFieldsEntry
+		want    string
+	}{
+		"ours":          {[]metav1.ManagedFieldsEntry{entry(release.FieldManager, weight)}, ""},
+		"weight edited": {[]metav1.ManagedFieldsEntry{entry("kubectl-edit", weight)}, `canary Ingress shop/demo-canary: kubectl-edit set nginx.ingress.kubernetes.io/canary-weight to "30"`},
+		"a label":       {[]metav1.ManagedFieldsEntry{entry("kubectl-label", `{"f:metadata":{"f:labels":{"f:a":{}}}}`)}, ""},
+		"rules":         {[]metav1.ManagedFieldsEntry{entry("argocd", `{"f:spec":{"f:rules":{}}}`)}, "canary Ingress shop/demo-canary: argocd set spec"},
+		"unreadable":    {[]metav1.ManagedFieldsEntry{entry("odd", `[`), {Manager: "none"}}, ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k := canary("r1", 4, 30)
+				k.ManagedFields = c.entries
+				f := newFixture(t, kubetest.Ingress(), k)
+				got, err := f.set(request(5, 10))
+				require.NoError(t, err)
+				require.Equal(t, c.want, got.Drift)
+				require.Equal(t, "10", f.live().Annotations[nginxWeight])
+			})
+		})
+	}
+}
+
+func TestConfirmEndpoints(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, kubetest.Ingress(), canary("r1", 4, 30))
+		endpoints := Endpoints{Cluster: f.Cluster, Gateways: f.Gateways}
+		got, err := f.ConfirmEndpoints(t.Context(), EndpointsRequest{Ref: kubetest.Ref(5)})
+		require.NoError(t, err)
+		require.Equal(t, Confirmation{Level: LevelState, Gateways: 1, Expected: 1, Millis: 100}, got)
+		require.NoError(t, endpoints.ConfirmServiceEndpoints(t.Context(), kubetest.Ref(5)))
+
+		f.server.Put(slice(kubetest.Namespace, "demo", "10.1.0.1"))
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		err = endpoints.ConfirmServiceEndpoints(ctx, kubetest.Ref(5))
+		require.ErrorContains(t, err, "10.0.0.1:8080 has 2 servers of stable, 1 of the 1 that are ready")
+	})
+}
+
+func TestSetRouteBeatsAndStopsAsAnActivity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, kubetest.Ingress())
+		f.gateway.lag, f.gateway.changed = time.Hour, time.Now()
+		env := (&testsuite.WorkflowTestSuite{}).NewTestActivityEnvironment()
+		stop := make(chan struct{})
+		env.SetWorkerStopChannel(stop)
+		var beaten kube.Progress
+		env.SetOnActivityHeartbeatListener(func(_ *activity.Info, details converter.EncodedValues) {
+			require.NoError(t, details.Get(&beaten))
+		})
+		env.RegisterActivity(f.Activities)
+		time.AfterFunc(5*time.Second, func() { close(stop) })
+		_, err := env.ExecuteActivity(f.SetRoute, request(4, 10))
+		var app *temporal.ApplicationError
+		require.ErrorAs(t, err, &app)
+		require.Equal(t, kube.ErrWorkerStopping, app.Type())
+		require.False(t, app.NonRetryable())
+		require.Equal(t, "confirmed by 0 of 1 gateway replicas; 10.0.0.1:8080 has no canary yet", beaten.Message)
+	})
+}
+
+// TestActivityNames pins the names: they are in the histories of rollouts.
+func TestActivityNames(t *testing.T) {
+	var names []string
+	for method := range reflect.TypeFor[*Activities]().Methods() {
+		names = append(names, method.Name)
+	}
+	require.Equal(t, []string{"ConfirmEndpoints", "SetRoute"}, names)
+}

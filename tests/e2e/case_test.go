@@ -1,0 +1,187 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"sluice.dev/sluice/tests/harness"
+	"sluice.dev/sluice/tests/sandbox/load"
+	"sluice.dev/sluice/workflows"
+)
+
+// limit bounds one case.
+const limit = 4 * time.Minute
+
+// rollout is one case: the seed's application in a namespace of its own, with a
+// load client that runs from before the first write to after the last.
+type rollout struct {
+	*harness.Bed
+	t         *testing.T
+	ctx       context.Context
+	namespace string
+	load      *harness.Load
+	before    harness.Snapshot
+}
+
+// newRollout deploys the seed's application and starts the load.
+func newRollout(t *testing.T) *rollout {
+	t.Helper()
+	b := start(t)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	t.Cleanup(cancel)
+	r := &rollout{Bed: b, t: t, ctx: ctx, namespace: namespaceOf(t)}
+	require.NoError(t, b.DeployDemo(ctx, r.namespace))
+	t.Cleanup(r.remove)
+	r.awaitGateway()
+	var err error
+	r.before, err = b.Snapshot(ctx, r.namespace)
+	require.NoError(t, err)
+	r.load, err = b.StartLoad(ctx, harness.LoadOptions{Duration: limit})
+	require.NoError(t, err)
+	return r
+}
+
+// namespaceOf names the namespace of a case after its test and the time, so that
+// a case can run again while its last namespace is still being deleted.
+func namespaceOf(t *testing.T) string {
+	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(strings.TrimPrefix(t.Name(), "Test")))
+	return fmt.Sprintf("%.40s-%d", name, time.Now().Unix()%100000)
+}
+
+// remove ends what is left of a case that has failed, and its objects.
+func (r *rollout) remove() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if r.t.Failed() {
+		if s, err := r.Status(ctx, r.namespace); err == nil {
+			text, _ := json.MarshalIndent(s, "", "  ")
+			r.t.Logf("status at the end: %s", text)
+		}
+		_ = r.Temporal.TerminateWorkflow(ctx, harness.DemoWorkflow(r.namespace), "", "the case has failed")
+	}
+	require.NoError(r.t, r.RemoveDemo(ctx, r.namespace))
+}
+
+// awaitGateway waits until every replica of the gateway routes to the
+// application: what is lost before is not a rollout's.
+func (r *rollout) awaitGateway() {
+	r.t.Helper()
+	require.NoError(r.t, r.AwaitAnswers(r.ctx, "v1"))
+}
+
+// start runs `sluice start` with a seed document.
+func (r *rollout) start(document, version string, args ...string) {
+	r.t.Helper()
+	file, err := harness.SeedFile(document)
+	require.NoError(r.t, err)
+	r.sluice(append([]string{"start", "-f", file, "--image", "main=" + harness.Image(version)}, args...)...)
+}
+
+// sluice runs the command line tool and requires that it succeeds.
+func (r *rollout) sluice(args ...string) string {
+	r.t.Helper()
+	out, err := r.Sluice(r.ctx, r.namespace, args...)
+	require.NoError(r.t, err)
+	require.Zero(r.t, out.Code, "sluice %v: %s%s", args, out.Stdout, out.Stderr)
+	return out.Stdout
+}
+
+// await waits until the rollout is in a phase, at a step (from 1; 0 is any).
+func (r *rollout) await(phase workflows.Phase, step int) workflows.Status {
+	r.t.Helper()
+	var last workflows.Status
+	err := harness.Await(r.ctx, fmt.Sprintf("the rollout is %s at step %d", phase, step), func(ctx context.Context) (bool, error) {
+		s, err := r.Status(ctx, r.namespace)
+		if err != nil {
+			return false, err
+		}
+		last = s
+		if s.Phase.Ended() && !phase.Ended() {
+			return false, fmt.Errorf("it has ended: %s", s.Message)
+		}
+		return s.Phase == phase && (step == 0 || s.Step == step), nil
+	})
+	require.NoError(r.t, err, "last seen: %s %s", last.Phase, last.Message)
+	return last
+}
+
+// holdAt waits for the hold of a step and checks that the clients see the weight
+// that was asked for.
+func (r *rollout) holdAt(step, weight int, version string) {
+	r.t.Helper()
+	s := r.await(workflows.PhaseHolding, step)
+	require.Equal(r.t, weight, s.Confirmed.Weight)
+	r.checkShare(fmt.Sprint("hold ", step, " ", version), version, weight)
+}
+
+// sample is how many answers a share is measured with.
+const sample = 400
+
+// checkShare requires that the share of a version's answers to everybody is
+// within the bounds of the binomial distribution (4.5 sigma, and 1 % for the
+// gateway's own rounding).
+func (r *rollout) checkShare(name, version string, weight int) {
+	r.t.Helper()
+	_, err := r.load.Mark(r.ctx, name)
+	require.NoError(r.t, err)
+	w := r.awaitAnswers(name, sample)
+	p := float64(weight) / 100
+	n := float64(w.Good)
+	tolerance := 4.5*math.Sqrt(p*(1-p)/n) + 0.01
+	require.InDelta(r.t, p, w.Share(version), tolerance, "answers: %v", w.Versions)
+}
+
+// awaitAnswers waits until a window has a number of good answers.
+func (r *rollout) awaitAnswers(name string, n int64) load.Window {
+	r.t.Helper()
+	var w load.Window
+	require.NoError(r.t, harness.Await(r.ctx, "enough requests were answered", func(ctx context.Context) (bool, error) {
+		var err error
+		w, err = r.load.Window(ctx, name)
+		return err == nil && w.Good >= n, err
+	}))
+	return w
+}
+
+// finish ends the load and requires that no request was lost.
+func (r *rollout) finish() load.Report {
+	r.t.Helper()
+	r.settle()
+	report, err := r.load.Finish(r.ctx)
+	require.NoError(r.t, err)
+	w := report.Whole
+	require.Zero(r.t, w.Server5xx, "5xx: %v", w.Examples)
+	require.Zero(r.t, w.TransportErrors, "transport errors: %v", w.Examples)
+	require.Zero(r.t, w.Lost(), "not answered with 2xx: %v", w.Examples)
+	require.Greater(r.t, w.Good, int64(sample))
+	r.t.Logf("%d requests, 0 lost, longest gap %s, p99 %s, versions %v", w.Requests, w.Gap.Longest.Round(time.Millisecond), w.Latency.P99.Round(time.Millisecond), w.Versions)
+	return report
+}
+
+// settle lets the load run on for a moment, so that a late loss is seen.
+func (r *rollout) settle() {
+	r.t.Helper()
+	_, err := r.load.Mark(r.ctx, "after the end")
+	require.NoError(r.t, err)
+	r.awaitAnswers("after the end", sample)
+}
+
+// restored requires that everything is as before, but for the image if the
+// rollout was promoted.
+func (r *rollout) restored(image string) {
+	r.t.Helper()
+	after, err := r.Snapshot(r.ctx, r.namespace)
+	require.NoError(r.t, err)
+	want := harness.Snapshot{}
+	for key, text := range r.before {
+		want[key] = strings.ReplaceAll(text, harness.Image("v1"), harness.Image(image))
+	}
+	require.Equal(r.t, want, after)
+}

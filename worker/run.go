@@ -41,7 +41,7 @@ func run(ctx context.Context, s settings.Settings, log *slog.Logger) error {
 		return err
 	}
 	defer temporal.Close()
-	gateways, err := gateway.New(gatewayConfigs(s), cluster)
+	gateways, err := gateway.New(gatewayConfigs(s), cluster, nil)
 	if err != nil {
 		return err
 	}

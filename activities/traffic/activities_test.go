@@ -53,6 +53,8 @@ func newFixture(t *testing.T, objects ...runtime.Object) *fixture {
 		server.Put(o)
 	}
 	f := &fixture{t: t, server: server, gateway: &fakeGateway{server: server}}
+	f.gateway.known = f.gateway.now()
+	f.gateway.weight = f.gateway.known
 	cluster := kubetest.Cluster(t, server)
 	configs := map[string]gateway.Config{"nginx": {Kind: gateway.KindTraefik, Service: "edge/traefik", APIPort: "http"}}
 	gateways, err := gateway.New(configs, cluster, f.gateway)
@@ -108,25 +110,29 @@ func request(seq int64, weight int) RouteRequest {
 type fakeGateway struct {
 	server *kubetest.Server
 	lag    time.Duration
-	// weight that is in use, and since when another one is known.
+	// weight in use, the one that is known, and since when it is.
 	weight  string
 	known   string
 	changed time.Time
 }
 
 func (g *fakeGateway) RoundTrip(req *http.Request) (*http.Response, error) {
-	now := ""
-	k, err := g.server.Tracker().Get(networkingv1.SchemeGroupVersion.WithResource("ingresses"), kubetest.Namespace, "demo-canary")
-	if ingress, ok := k.(*networkingv1.Ingress); ok && err == nil {
-		now = ingress.Annotations[nginxWeight]
-	}
-	if now != g.known {
+	if now := g.now(); now != g.known {
 		g.known, g.changed = now, time.Now()
 	}
 	if time.Since(g.changed) >= g.lag {
 		g.weight = g.known
 	}
 	return g.answer(req.URL.Path), nil
+}
+
+// now is the weight of the canary Ingress, empty if there is none.
+func (g *fakeGateway) now() string {
+	k, err := g.server.Tracker().Get(networkingv1.SchemeGroupVersion.WithResource("ingresses"), kubetest.Namespace, "demo-canary")
+	if ingress, ok := k.(*networkingv1.Ingress); ok && err == nil {
+		return ingress.Annotations[nginxWeight]
+	}
+	return ""
 }
 
 func (g *fakeGateway) answer(path string) *http.Response {
@@ -230,7 +236,6 @@ func TestSetRouteRefuses(t *testing.T) {
 	}{
 		"a later operation": {[]runtime.Object{kubetest.Ingress(), canary("r1", 9, 30)}, nil, kube.ErrSuperseded, "operation 9"},
 		"another rollout's": {[]runtime.Object{kubetest.Ingress(), canary("r0", 1, 30)}, nil, kube.ErrDrift, "does not belong to rollout r1"},
-		"another's, absent": {[]runtime.Object{kubetest.Ingress(), canary("r0", 1, 30)}, func(r *RouteRequest) { r.Absent = true }, kube.ErrDrift, "does not belong"},
 		"unknown class":     {[]runtime.Object{kubetest.Ingress()}, func(r *RouteRequest) { r.Ref.Class = "haproxy" }, ErrUnsupported, "use one of nginx"},
 		"two headers": {[]runtime.Object{kubetest.Ingress()}, func(r *RouteRequest) { r.Route.Matches = []config.Match{{Headers: two}} },
 			ErrUnsupported, "rendering the route of Ingress shop/demo: class \"nginx\": matches[0] has several conditions"},
@@ -306,7 +311,6 @@ func TestSetRouteSaysWhatWasMissing(t *testing.T) {
 				f := newFixture(t, kubetest.Ingress())
 				req := request(4, 10)
 				c.prepare(f, &req)
-				f.gateway.changed = time.Now()
 				begun := time.Now()
 				_, err := f.set(req)
 				var app *temporal.ApplicationError
@@ -340,6 +344,17 @@ func TestSetRouteAbsent(t *testing.T) {
 			got, err := f.set(absent)
 			require.NoError(t, err)
 			require.Equal(t, Confirmation{Level: LevelState, Gateways: 1, Expected: 1, Millis: 100}, got)
+			require.Empty(t, f.server.Writes())
+		})
+	})
+	t.Run("another rollout's stays", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			k := canary("r0", 1, 30)
+			k.Annotations[nginxWeight] = "" // It is of a Service that is not asked about.
+			f := newFixture(t, kubetest.Ingress(), k)
+			got, err := f.set(absent)
+			require.NoError(t, err)
+			require.False(t, got.Wrote)
 			require.Empty(t, f.server.Writes())
 		})
 	})
@@ -418,7 +433,7 @@ func TestSetRouteReportsDrift(t *testing.T) {
 		"weight edited": {[]metav1.ManagedFieldsEntry{entry("kubectl-edit", weight)}, `canary Ingress shop/demo-canary: kubectl-edit set nginx.ingress.kubernetes.io/canary-weight to "30"`},
 		"a label":       {[]metav1.ManagedFieldsEntry{entry("kubectl-label", `{"f:metadata":{"f:labels":{"f:a":{}}}}`)}, ""},
 		"rules":         {[]metav1.ManagedFieldsEntry{entry("argocd", `{"f:spec":{"f:rules":{}}}`)}, "canary Ingress shop/demo-canary: argocd set spec"},
-		"unreadable":    {[]metav1.ManagedFieldsEntry{entry("odd", `[`), {Manager: "none"}}, ""},
+		"unreadable":    {[]metav1.ManagedFieldsEntry{entry("odd", `"x"`), {Manager: "none"}}, ""},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -456,11 +471,11 @@ func TestConfirmEndpoints(t *testing.T) {
 func TestSetRouteBeatsAndStopsAsAnActivity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, kubetest.Ingress())
-		f.gateway.lag, f.gateway.changed = time.Hour, time.Now()
+		f.gateway.lag = time.Hour
 		env := (&testsuite.WorkflowTestSuite{}).NewTestActivityEnvironment()
 		stop := make(chan struct{})
 		env.SetWorkerStopChannel(stop)
-		var beaten kube.Progress
+		var beaten string
 		env.SetOnActivityHeartbeatListener(func(_ *activity.Info, details converter.EncodedValues) {
 			require.NoError(t, details.Get(&beaten))
 		})
@@ -471,7 +486,7 @@ func TestSetRouteBeatsAndStopsAsAnActivity(t *testing.T) {
 		require.ErrorAs(t, err, &app)
 		require.Equal(t, kube.ErrWorkerStopping, app.Type())
 		require.False(t, app.NonRetryable())
-		require.Equal(t, "confirmed by 0 of 1 gateway replicas; 10.0.0.1:8080 has no canary yet", beaten.Message)
+		require.Equal(t, "confirmed by 0 of 1 gateway replicas; 10.0.0.1:8080 has no canary yet", beaten)
 	})
 }
 

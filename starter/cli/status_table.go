@@ -67,7 +67,7 @@ const barWidth = 20
 
 // stepText says how far the rollout is.
 func stepText(s control.Status) string {
-	if len(s.Steps) == 0 {
+	if len(s.Steps) == 0 || s.Step == 0 {
 		return ""
 	}
 	completed := 0
@@ -77,9 +77,6 @@ func stepText(s control.Status) string {
 		}
 	}
 	percent := completed * 100 / len(s.Steps)
-	if s.Step == 0 {
-		return fmt.Sprintf("of %d", len(s.Steps))
-	}
 	return fmt.Sprintf("%s %d of %d", bar(percent, percent, barWidth), s.Step, len(s.Steps))
 }
 

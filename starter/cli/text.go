@@ -66,6 +66,10 @@ func wrap(text string, first, rest int) []string {
 		for columns.StringWidth(line) > limit {
 			whole := line
 			line = columns.Truncate(whole, limit, "")
+			if line == "" {
+				line = whole
+				break
+			}
 			tail := whole[len(line):]
 			end()
 			line = tail

@@ -23,7 +23,7 @@ func (c *Client) pieceTogether(ctx context.Context, id string, d description) (w
 	status := workflows.Status{
 		Name: in.Rollout.Name, Cluster: in.Cluster, Namespace: in.Rollout.Namespace,
 		Workload:   in.Rollout.Workload.Kind + "/" + in.Rollout.Workload.Name,
-		WorkflowID: id, Run: d.run(), Phase: workflows.PhaseProgressing,
+		WorkflowID: id, Run: d.run(), Phase: PhaseUnknown,
 		Started: d.GetWorkflowExecutionInfo().GetStartTime().AsTime(),
 		Steps:   Steps(&in.Rollout), Images: in.Change.Images,
 	}

@@ -27,13 +27,15 @@ type Status struct {
 	Note string `json:"note,omitempty"`
 }
 
-// The phases that only Temporal knows: the workflow had no say in them.
+// The phases that are not the workflow's own.
 const (
 	// PhaseTerminated is a rollout that was terminated; nothing was restored.
 	PhaseTerminated workflows.Phase = "Terminated"
 	// PhaseFailed is a rollout whose workflow failed in another way than by
 	// being refused.
 	PhaseFailed workflows.Phase = "Failed"
+	// PhaseUnknown is a rollout that is open, while no worker tells more.
+	PhaseUnknown workflows.Phase = "Unknown"
 )
 
 // Over says whether nothing more will happen.

@@ -19,6 +19,10 @@ import (
 // keepUnused is how long a binary stays in the cache after it was used last.
 const keepUnused = 14 * 24 * time.Hour
 
+// interruptLimit is how long the toolchain may take to end when it is
+// interrupted.
+const interruptLimit = 10 * time.Second
+
 // Target is a binary to build.
 type Target struct {
 	// Name is the binary's name, also in the cache.
@@ -178,6 +182,9 @@ func (t Target) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = t.Dir
 	cmd.Env = environment()
+	// The toolchain takes its compilers and temporary files with it.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = interruptLimit
 	return cmd
 }
 

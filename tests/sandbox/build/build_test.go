@@ -2,6 +2,7 @@ package build_test
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,6 +83,18 @@ func TestErrorsShowTheCompilersMessage(t *testing.T) {
 	require.ErrorContains(t, err, "building hello")
 	require.ErrorContains(t, err, "undefinedName")
 	require.Contains(t, said.String(), "hello: failed")
+}
+
+func TestInterruptedBuildLeavesNothing(t *testing.T) {
+	b := &build.Builder{Cache: t.TempDir(), Progress: build.Progress{Out: &buffer{}}}
+	target := hello(t, "one")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := b.One(ctx, target)
+	require.ErrorIs(t, err, context.Canceled)
+	path, err := b.One(t.Context(), target)
+	require.NoError(t, err)
+	require.Equal(t, "one", outputOf(t, path))
 }
 
 func TestCacheDir(t *testing.T) {

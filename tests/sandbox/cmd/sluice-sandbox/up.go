@@ -37,7 +37,9 @@ unless --fresh is given.`,
 			if f.detach {
 				return f.upDetached(cmd.Context(), cmd.OutOrStdout())
 			}
-			return f.up(cmd.Context(), cmd.OutOrStdout())
+			ctx, cancel := withGoRun(cmd.Context())
+			defer cancel()
+			return f.up(ctx, cmd.OutOrStdout())
 		},
 	}
 	flags := cmd.Flags()

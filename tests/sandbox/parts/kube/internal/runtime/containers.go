@@ -52,7 +52,7 @@ func (r *Runtime) StartContainer(_ context.Context, id string) error {
 	if c.state() != runtimeapi.ContainerState_CONTAINER_CREATED {
 		return status.Errorf(codes.FailedPrecondition, "starting container %s: it is %s", c.config.Metadata.Name, c.state())
 	}
-	defer r.changed(c)
+	defer r.changed(c.sandboxID, id)
 	p, err := r.launch(c)
 	if err != nil {
 		c.cannotStart(r.now(), err)
@@ -97,7 +97,7 @@ func (r *Runtime) ended(id string, e exit) {
 	}
 	if c := r.containers[id]; c != nil {
 		c.exited(r.now(), e)
-		r.changed(c)
+		r.changed(c.sandboxID, id)
 	}
 }
 

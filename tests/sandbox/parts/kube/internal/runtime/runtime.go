@@ -124,21 +124,35 @@ func (r *Runtime) GetContainerEvents(ctx context.Context, events chan *runtimeap
 	}
 }
 
-// changed tells the kubelet to look at the pod of a container now. Without it
-// the kubelet looks once a second. It only reacts to the event of a stop, so
-// that is what every change is reported as: the event is a hint, the state is
-// read. Call it with the lock held.
-func (r *Runtime) changed(c *container) {
-	s := r.sandboxes[c.sandboxID]
+// hints are when the kubelet is told of a change, counted from it. The later
+// ones are for its pod workers: these want a look that began after their own
+// last step, which may still be under way when the change happens.
+var hints = []time.Duration{0, 30 * time.Millisecond, 150 * time.Millisecond}
+
+// changed tells the kubelet to look at a pod now. Without it the kubelet looks
+// once a second.
+func (r *Runtime) changed(sandboxID, containerID string) {
+	for _, after := range hints {
+		time.AfterFunc(after, func() { r.hint(sandboxID, containerID) })
+	}
+}
+
+// hint sends one event. The kubelet only reacts to that of a stop, so that is
+// what every change is reported as: the event is a hint, the state is read.
+func (r *Runtime) hint(sandboxID, containerID string) {
+	r.mu.Lock()
+	s := r.sandboxes[sandboxID]
 	if s == nil {
+		r.mu.Unlock()
 		return
 	}
 	event := &runtimeapi.ContainerEventResponse{
-		ContainerId:        c.id,
+		ContainerId:        containerID,
 		ContainerEventType: runtimeapi.ContainerEventType_CONTAINER_STOPPED_EVENT,
 		CreatedAt:          r.now().UnixNano(),
 		PodSandboxStatus:   s.status(),
 	}
+	r.mu.Unlock()
 	select {
 	case r.events <- event:
 	default: // Nobody listens or too many at once; the regular look will do.

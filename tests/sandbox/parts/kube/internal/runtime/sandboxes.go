@@ -40,6 +40,7 @@ func (r *Runtime) StopPodSandbox(ctx context.Context, id string) error {
 		return nil
 	}
 	s.stopped = true
+	r.changed(id, id)
 	if s.address.IsValid() {
 		r.addresses.Free(s.address)
 	}

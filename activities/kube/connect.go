@@ -40,6 +40,9 @@ func (c Connection) Resolve() (*rest.Config, string, error) {
 		return nil, "", fmt.Errorf("reading the namespace of the kubeconfig: %w", err)
 	}
 	config.QPS, config.Burst, config.UserAgent = c.QPS, c.Burst, c.UserAgent
+	// Warnings are for people at a terminal; a worker meets the same ones again
+	// and again.
+	config.WarningHandler = rest.NoWarnings{}
 	// Protobuf is smaller and cheaper to decode than JSON for built-in types.
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
 	config.ContentType = "application/vnd.kubernetes.protobuf"

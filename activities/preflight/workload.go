@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"sluice.dev/sluice/activities/kube"
+	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/workload"
 )
 
@@ -46,7 +47,7 @@ func (i *inspection) checkOwner() error {
 	object := i.object("Deployment", i.deployment.Name)
 	switch {
 	case err != nil:
-		i.refuse(object, err.Error(), "run sluice repair")
+		i.refuse(object+" annotation "+release.AnnotationRelease, "it cannot be read", "remove it if no rollout is open, or run sluice repair")
 	case record == nil:
 	case record.ID != i.req.ID:
 		i.refuse(object, fmt.Sprintf("rollout %s of workflow %s is open on it", record.ID, record.WorkflowID),

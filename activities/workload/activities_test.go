@@ -53,13 +53,16 @@ func onBench(t *testing.T, n int32, test func(b *bench)) {
 	})
 }
 
-// live reads the workload from the API, and lets the caches catch up.
+// live is the workload as it is stored. It makes no request, and lets the caches
+// catch up.
 func (b *bench) live() *appsv1.Deployment {
 	b.t.Helper()
-	d, err := b.server.AppsV1().Deployments(kubetest.Namespace).Get(b.t.Context(), "demo", metav1.GetOptions{})
+	obj, err := b.server.Tracker().Get(appsv1.SchemeGroupVersion.WithResource("deployments"), kubetest.Namespace, "demo")
 	require.NoError(b.t, err)
 	synctest.Wait()
-	return d
+	d, ok := obj.(*appsv1.Deployment)
+	require.True(b.t, ok)
+	return d.DeepCopy()
 }
 
 func (b *bench) record() *release.Record {

@@ -2,6 +2,7 @@ package workload_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,7 +164,9 @@ func TestCanaryThatNeverBecomesReady(t *testing.T) {
 			var text string
 			require.NoError(t, details.Get(&text))
 			told = append(told, text)
-			b.server.PodsReady(nil, "")
+			if strings.Contains(text, "CrashLoopBackOff") {
+				b.server.PodsReady(nil, "")
+			}
 		})
 		env.RegisterActivity(b.EnsureCanary)
 		_, err := env.ExecuteActivity(b.EnsureCanary, workload.CanaryRequest{Ref: kubetest.Ref(2), Revision: v2, Replicas: 2})

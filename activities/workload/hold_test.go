@@ -2,6 +2,7 @@ package workload_test
 
 import (
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
@@ -10,6 +11,7 @@ import (
 
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/kube/kubetest"
+	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/workload"
 )
 
@@ -127,6 +129,7 @@ func TestHoldRefuses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			onBench(t, 2, func(b *bench) {
 				c.before(b)
+				synctest.Wait()
 				b.server.ClearActions()
 				_, err := b.HoldRevision(b.t.Context(), b.holdRequest(1, c.change))
 				requireType(t, err, c.want)
@@ -138,17 +141,18 @@ func TestHoldRefuses(t *testing.T) {
 
 func TestLateHoldLoses(t *testing.T) {
 	onBench(t, 2, func(b *bench) {
-		// The hold is under way when the rollout is aborted and has ended.
+		// While the hold is under way, the rollout is aborted and ends: its fence
+		// comes and goes.
+		before := b.live()
 		ended := false
 		b.server.PrependReactor("patch", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
-			if ended {
-				return false, nil, nil
+			if !ended {
+				ended = true
+				fenced := before.DeepCopy()
+				fenced.Annotations[release.AnnotationRelease] = `{"id":"r1","seq":2}`
+				b.server.Put(fenced)
+				b.server.Put(before)
 			}
-			ended = true
-			_, err := b.RestoreTemplate(b.t.Context(), workload.RestoreRequest{Ref: kubetest.Ref(2), Stable: b.stable})
-			require.NoError(t, err)
-			_, err = b.ReleaseWorkload(b.t.Context(), workload.ReleaseRequest{Ref: kubetest.Ref(3)})
-			require.NoError(t, err)
 			return false, nil, nil
 		})
 		_, err := b.HoldRevision(b.t.Context(), b.holdRequest(1, image("v2")))

@@ -107,7 +107,7 @@ func (a *Activities) await(ctx context.Context, ref release.Ref, workload, servi
 	err := a.Cluster.AwaitState(ctx, wait, func() (kube.State, error) {
 		s, err := look()
 		if err != nil || s == nil {
-			return kube.State{Progress: "waiting for the cluster to answer"}, err
+			return kube.State{Progress: "waiting for the pods of " + workload}, err
 		}
 		problem := s.problem(a.exists(ref.Namespace))
 		pods = s.pods(problem)

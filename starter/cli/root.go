@@ -22,7 +22,7 @@ func Run(ctx context.Context, host Host, args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil && ctx.Err() != nil {
-		err = &exitError{code: ExitInterrupted, text: "interrupted"}
+		err = &exitError{code: ExitInterrupted, text: "interrupted; what was started goes on"}
 	}
 	return exitCode(host.Err, err)
 }

@@ -120,14 +120,18 @@ func (o *startOptions) attach(ctx context.Context, a *app, c Control, in workflo
 	if err != nil {
 		return errors.Join(open, err)
 	}
-	if same && o.wait {
+	leaving := status.Phase == workflows.PhaseRollingBack
+	if same && o.wait && !leaving {
 		a.warn(open.Error() + " and releases the same change: waiting for it")
 		return o.await(ctx, a, c, open.Run.ID)
 	}
 	if err := a.print(status, func(p *page) { drawStatus(p, status, a.host.Now()) }); err != nil {
 		return err
 	}
-	if same {
+	switch {
+	case leaving:
+		return fmt.Errorf("%w and is being rolled back: start again when it has ended", open)
+	case same:
 		return fmt.Errorf("%w and releases the same change: --wait waits for it", open)
 	}
 	return fmt.Errorf("%w and releases another change: `sluice revise` replaces its revision, `sluice abort` ends it", open)
@@ -144,7 +148,7 @@ func (o *startOptions) await(ctx context.Context, a *app, c Control, id string) 
 	status, err := a.follow(waiting, c, id)
 	switch {
 	case ctx.Err() != nil:
-		return errors.New("interrupted; the rollout goes on")
+		return ctx.Err()
 	case errors.Is(err, context.DeadlineExceeded):
 		return &exitError{code: ExitWaiting, text: fmt.Sprintf("the rollout has not ended within %s (%s): %s", o.timeout, status.Phase, status.Message)}
 	case err != nil:
@@ -161,7 +165,7 @@ func outcome(status control.Status) error {
 	case workflows.PhaseRolledBack:
 		return &exitError{code: ExitRolledBack, text: status.Message}
 	case workflows.PhaseRefused:
-		return &control.Refused{Text: status.Message}
+		return errors.New(status.Message)
 	}
 	return fmt.Errorf("the rollout is %s: %s", status.Phase, status.Message)
 }

@@ -42,9 +42,6 @@ func (o *statusOptions) run(a *app, cmd *cobra.Command, args []string) error {
 		}
 		if o.watch {
 			_, err := a.follow(ctx, c, id)
-			if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-				return &exitError{code: ExitInterrupted, text: "interrupted; the rollout goes on"}
-			}
 			return err
 		}
 		status, err := c.Status(ctx, id)

@@ -56,6 +56,9 @@ func phaseText(s control.Status, now time.Time) string {
 		return fmt.Sprintf("%s %s ago, after %s", s.Phase, age(now.Sub(s.Since)), age(s.Since.Sub(s.Started)))
 	}
 	text := fmt.Sprintf("%s for %s", s.Phase, age(now.Sub(s.Since)))
+	if s.Paused && s.Phase != workflows.PhasePaused {
+		text += ", paused by a person"
+	}
 	if s.Until != nil {
 		text += fmt.Sprintf(", goes on in %s", age(s.Until.Sub(now)))
 	}

@@ -15,11 +15,12 @@ import (
 type logView struct {
 	app    *app
 	status control.Status
-	// event is the last one that was printed, head the last headline, progress
-	// the last words of each activity.
+	// event is the last one that was printed, head the last headline and phase
+	// its phase, progress the last words of each activity.
 	event    workflows.Event
 	head     string
-	progress []string
+	phase    workflows.Phase
+	progress map[string]bool
 	// printed is when the last line was.
 	printed time.Time
 }
@@ -38,19 +39,29 @@ func (v *logView) show(status control.Status) error {
 		v.event = event
 	}
 	if head := headline(status); head != v.head && !v.told(status) {
-		v.add(p, v.app.host.Now(), head)
-		v.head = head
-	}
-	var progress []string
-	for _, one := range status.Progress {
-		text := one.String()
-		if (one.Text != "" || one.Failure != "") && !slices.Contains(v.progress, text) {
-			v.add(p, v.app.host.Now(), text)
+		at := v.app.host.Now()
+		if status.Phase != v.phase {
+			at = status.Since
 		}
-		progress = append(progress, text)
+		v.add(p, at, head)
+		v.head, v.phase = head, status.Phase
+	}
+	v.addProgress(p, status)
+	return v.write(p)
+}
+
+// addProgress adds what running operations say. A failure that repeats is told
+// once.
+func (v *logView) addProgress(p *page, status control.Status) {
+	progress := map[string]bool{}
+	for _, one := range status.Progress {
+		key := one.Activity + "\n" + one.Text + "\n" + one.Failure
+		progress[key] = true
+		if (one.Text != "" || one.Failure != "") && !v.progress[key] {
+			v.add(p, v.app.host.Now(), status.Message+": "+one.String())
+		}
 	}
 	v.progress = progress
-	return v.write(p)
 }
 
 // news returns the events after the last one that was printed.
@@ -77,15 +88,16 @@ func (v *logView) told(s control.Status) bool {
 
 // headline says where the rollout rests.
 func headline(s control.Status) string {
-	if s.Over() {
+	switch {
+	case s.Over():
 		return s.Message
+	case s.Note != "":
+		return fmt.Sprintf("%s: %s", s.Phase, s.Note)
+	case s.Phase == workflows.PhaseChecking:
+		return fmt.Sprintf("%s: %s", s.Phase, s.Message)
 	}
-	text := fmt.Sprintf("%s: %s (step %d of %d, weight %d%%, pods: stable %d, canary %d of %d)",
+	return fmt.Sprintf("%s: %s (step %d of %d, weight %d%%, pods: stable %d, canary %d of %d)",
 		s.Phase, s.Message, s.Step, len(s.Steps), s.Confirmed.Weight, s.Replicas, s.Canary.Ready, s.Canary.Total)
-	if s.Note != "" {
-		text = fmt.Sprintf("%s: %s", s.Phase, s.Note)
-	}
-	return text
 }
 
 func (v *logView) trouble(err error) error {

@@ -57,7 +57,7 @@ type Ended struct {
 func (e *Ended) Error() string {
 	text := fmt.Sprintf("the rollout of %s has ended", Subject(e.ID))
 	if e.How != "" {
-		text += fmt.Sprintf(" (%s at %s)", strings.ToLower(e.How), e.At.UTC().Format(time.RFC3339))
+		text += fmt.Sprintf(" (%s at %s)", e.How, e.At.UTC().Format(time.RFC3339))
 	}
 	return text + ": start a new one"
 }

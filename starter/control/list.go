@@ -13,12 +13,13 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
+	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/workflows"
 )
 
 // Filter selects rollouts; empty fields select all.
 type Filter struct {
-	// Cluster and Namespace of the workload.
+	// Cluster and Namespace of the workload; a namespace needs its cluster.
 	Cluster   string
 	Namespace string
 	// Phase that the rollout is in.
@@ -79,7 +80,7 @@ func listQuery(f Filter, byPhase bool) string {
 		conditions = append(conditions, fmt.Sprintf("WorkflowId STARTS_WITH %s", quote(prefix)))
 	}
 	if !f.Closed {
-		conditions = append(conditions, "ExecutionStatus IN ('Running', 'Paused')")
+		conditions = append(conditions, "CloseTime IS NULL")
 	}
 	if byPhase {
 		conditions = append(conditions, fmt.Sprintf("%s = %s", workflows.AttrPhase.GetName(), quote(string(f.Phase))))
@@ -93,11 +94,7 @@ func idPrefix(f Filter) string {
 	if f.Cluster == "" {
 		return ""
 	}
-	prefix := "rollout:" + f.Cluster + ":"
-	if f.Namespace != "" {
-		prefix += f.Namespace + ":"
-	}
-	return prefix
+	return strings.TrimRight(workflows.WorkflowID(f.Cluster, f.Namespace, config.ObjectRef{}), ":") + ":"
 }
 
 // quote makes a literal of Temporal's list filters.

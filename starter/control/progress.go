@@ -27,7 +27,8 @@ type Progress struct {
 	Waiting bool `json:"waiting,omitempty"`
 }
 
-// String tells the progress in one line.
+// String tells the progress in one line. Which operation it is about is told by
+// the message of the status; only the watch runs beside one.
 func (p Progress) String() string {
 	var parts []string
 	if p.Text != "" {
@@ -39,10 +40,11 @@ func (p Progress) String() string {
 	if p.Failure != "" {
 		parts = append(parts, fmt.Sprintf("attempt %d, the last one failed: %s", p.Attempt, p.Failure))
 	}
-	if len(parts) == 0 {
-		parts = append(parts, "running")
+	text := strings.Join(parts, "; ")
+	if p.Activity == watchActivity {
+		text = "watching the workload: " + text
 	}
-	return p.Activity + ": " + strings.Join(parts, "; ")
+	return text
 }
 
 // watchActivity is idle for the whole of a rollout; it is told only when it

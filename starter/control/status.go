@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -58,8 +59,9 @@ func (c *Client) statusOf(ctx context.Context, id, run string) (Status, descript
 	status, err := c.query(ctx, id, d)
 	switch {
 	case errors.Is(err, errNoAnswer):
+		note := noteWithout(d, err)
 		status.Status, err = c.pieceTogether(ctx, id, d)
-		status.Note = noteWithout(d)
+		status.Note = note
 		if err != nil {
 			return Status{}, d, err
 		}
@@ -75,9 +77,12 @@ var errNoAnswer = errors.New("no worker answers")
 
 // query asks the workflow itself.
 func (c *Client) query(ctx context.Context, id string, d description) (Status, error) {
+	var status Status
+	if d.status() == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED {
+		return status, errNoAnswer
+	}
 	limited, cancel := context.WithTimeout(ctx, c.opts.AnswerTimeout)
 	defer cancel()
-	var status Status
 	value, err := c.temporal.QueryWorkflow(limited, id, d.run(), workflows.StatusQuery)
 	var precondition *serviceerror.FailedPrecondition
 	var failed *serviceerror.QueryFailed
@@ -120,12 +125,18 @@ func (s *Status) complete(d description) {
 }
 
 // noteWithout says why the status is not the rollout's own.
-func noteWithout(d description) string {
+func noteWithout(d description, cause error) string {
+	const kept = "; this is what Temporal keeps of the rollout"
 	switch {
 	case d.status() == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED:
-		return "the workflow is paused in Temporal (temporal workflow unpause goes on); this is what Temporal keeps of it"
+		return "the workflow is paused in Temporal (temporal workflow unpause goes on)" + kept
+	case !isTimeout(cause) && !noPoller(cause):
+		return "the rollout cannot be asked (" + rootText(cause) + ")" + kept
 	case d.open():
-		return "no worker answers: is sluice-worker running? This is what Temporal keeps of the rollout"
+		return "no worker answers: is sluice-worker running?" + kept
 	}
-	return "no worker answers; this is what Temporal keeps of the rollout"
+	return "no worker answers" + kept
 }
+
+// noPoller says that no worker has asked for work for some minutes.
+func noPoller(err error) bool { return strings.Contains(err.Error(), "no poller") }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"sluice.dev/sluice/tests/harness"
 	"sluice.dev/sluice/tests/sandbox/load"
@@ -30,15 +32,26 @@ type rollout struct {
 	before    harness.Snapshot
 }
 
-// newRollout deploys the seed's application and starts the load.
+// newRollout deploys the seed's application, unmodified, and starts the load.
 func newRollout(t *testing.T) *rollout {
+	t.Helper()
+	return newRolloutOf(t, "")
+}
+
+// newRolloutOf does the same with a patch of the Deployment.
+func newRolloutOf(t *testing.T, patch string) *rollout {
 	t.Helper()
 	b := start(t)
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
 	r := &rollout{Bed: b, t: t, ctx: ctx, namespace: namespaceOf(t)}
-	require.NoError(t, b.DeployDemo(ctx, r.namespace))
 	t.Cleanup(r.remove)
+	require.NoError(t, b.DeployDemo(ctx, r.namespace))
+	if patch != "" {
+		_, err := b.Kube.AppsV1().Deployments(r.namespace).Patch(ctx, harness.Demo, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
+		require.NoError(t, err)
+		require.NoError(t, b.Sandbox.AwaitDeployment(ctx, r.namespace, harness.Demo))
+	}
 	r.awaitGateway()
 	var err error
 	r.before, err = b.Snapshot(ctx, r.namespace)

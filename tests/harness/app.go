@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/tests/sandbox"
 	"sluice.dev/sluice/workflows"
@@ -141,16 +142,16 @@ const revisionAnnotation = "deployment.kubernetes.io/revision"
 
 func (s Snapshot) add(kind string, meta metav1.ObjectMeta, spec any) {
 	delete(meta.Annotations, revisionAnnotation)
-	var managers []string
+	var ours []string
 	for _, entry := range meta.ManagedFields {
-		if entry.Subresource == "" {
-			managers = append(managers, entry.Manager)
+		if entry.Manager == release.FieldManager {
+			ours = append(ours, entry.Manager+" "+entry.Subresource)
 		}
 	}
 	// All of it is data that came from JSON; it cannot fail to become JSON.
 	text, _ := json.MarshalIndent(map[string]any{
 		"labels": meta.Labels, "annotations": meta.Annotations, "finalizers": meta.Finalizers,
-		"owners": meta.OwnerReferences, "managers": managers, "spec": spec,
+		"owners": meta.OwnerReferences, "managedByUs": ours, "spec": spec,
 	}, "", "  ")
 	s[kind+" "+meta.Name] = string(text)
 }

@@ -182,6 +182,8 @@ func TestKilledOuterLeavesNothing(t *testing.T) {
 	outer := exec.Command(binary, roleHold, dir)
 	outer.Stderr = os.Stderr
 	require.NoError(t, outer.Start())
+	// Should the test end early; a second kill is harmless.
+	t.Cleanup(func() { _ = outer.Process.Kill() })
 	s := attach(t, dir)
 	applySeed(t, s)
 	net := network(t, s)

@@ -115,9 +115,7 @@ func TestTermGraceful(t *testing.T) {
 	defer conn.Close()
 	fmt.Fprintf(conn, "GET /version HTTP/1.1\r\nHost: demo\r\n\r\n")
 	// The signal must meet a request under way, not one that is on its way.
-	require.Eventually(t, func() bool {
-		return strings.Contains(metricsOf(t, address), "http_requests_in_flight{version=\"v3\"} 1\n")
-	}, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return inFlight(address) }, 10*time.Second, 5*time.Millisecond)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)

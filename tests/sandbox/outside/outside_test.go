@@ -81,6 +81,8 @@ func TestKilledOuterLeavesNothing(t *testing.T) {
 			outer.SysProcAttr = &syscall.SysProcAttr{Credential: role.as}
 			outer.Stderr = os.Stderr
 			require.NoError(t, outer.Start())
+			// Should the test end early; a second kill is harmless.
+			t.Cleanup(func() { _ = outer.Process.Kill() })
 			client := control.NewClient(dir.Control())
 			require.Equal(t, proc.PhaseReady, awaitStarted(t, client, dir).Phase)
 

@@ -2,12 +2,18 @@
 // the control plane, a node whose pods are processes, and nodes that only
 // pretend. They share one binary because they share most of their code, and
 // linking it once instead of five times saves minutes of a cold build.
+//
+// Build it with the version of Kubernetes, which a module does not carry:
+//
+//	V=k8s.io/component-base/version
+//	go build -ldflags "-s -w -X $V.gitVersion=v1.37.2 -X $V.gitMajor=1 -X $V.gitMinor=37" .
 package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -39,19 +45,10 @@ func main() {
 
 func run(args []string) int {
 	if len(args) == 0 || parts[args[0]] == nil {
-		fmt.Fprintf(os.Stderr, "usage: sandbox-kube %s [flags]\n", strings.Join(names(), "|"))
+		fmt.Fprintf(os.Stderr, "usage: sandbox-kube %s [flags]\n", strings.Join(slices.Sorted(maps.Keys(parts)), "|"))
 		return 2
 	}
 	cmd := parts[args[0]]()
 	cmd.SetArgs(args[1:])
 	return cli.Run(cmd)
-}
-
-func names() []string {
-	all := make([]string, 0, len(parts))
-	for name := range parts {
-		all = append(all, name)
-	}
-	sort.Strings(all)
-	return all
 }

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	clientset "k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/util/cert"
@@ -29,6 +30,9 @@ const (
 	maxDeadPerContainer = 1
 	unlimited           = -1
 )
+
+// apiInterval is how often a node that starts asks for the API server.
+const apiInterval = 50 * time.Millisecond
 
 // shutdownTimeout bounds the killing of all pods when the node ends.
 const shutdownTimeout = 5 * time.Second
@@ -52,6 +56,12 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	if err := waitForAPI(ctx, config); err != nil {
+		if ctx.Err() != nil {
+			return nil // Ended before it began.
+		}
+		return err
+	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
@@ -62,6 +72,27 @@ func run(ctx context.Context, o options) error {
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// waitForAPI waits until the API server answers. The kubelet would wait too,
+// but it doubles its pause each time, and says so.
+func waitForAPI(ctx context.Context, config *rest.Config) error {
+	client, err := clientset.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("making the node's API client: %w", err)
+	}
+	tick := time.NewTicker(apiInterval)
+	defer tick.Stop()
+	for {
+		if _, err = client.CoreV1().Nodes().List(ctx, metav1.ListOptions{Limit: 1}); err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the API server at %s: %w", config.Host, err)
+		}
+	}
 }
 
 // lockRoot makes sure that no other node owns the root folder. One that is

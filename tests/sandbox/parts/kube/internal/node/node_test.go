@@ -1,12 +1,18 @@
 package node
 
 import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 )
 
@@ -37,6 +43,26 @@ func TestLockRoot(t *testing.T) {
 	}()
 	require.NoError(t, lock.Close())
 	require.NoError(t, <-got, "the next node waits for one that is ending")
+}
+
+func TestWaitForAPI(t *testing.T) {
+	var asked atomic.Int32
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) < 3 {
+			http.Error(w, "starting", http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"kind":"NodeList","apiVersion":"v1","items":[]}`)
+	}))
+	defer api.Close()
+	require.NoError(t, waitForAPI(t.Context(), &rest.Config{Host: api.URL}))
+	require.Equal(t, int32(3), asked.Load())
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := waitForAPI(ctx, &rest.Config{Host: "http://127.0.0.1:1"})
+	require.ErrorContains(t, err, "waiting for the API server at http://127.0.0.1:1")
 }
 
 func TestServerCertificate(t *testing.T) {

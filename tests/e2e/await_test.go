@@ -1,0 +1,37 @@
+package e2e
+
+import (
+	"context"
+	"strings"
+
+	"sluice.dev/sluice/tests/harness"
+	"sluice.dev/sluice/workflows"
+)
+
+// working says that the rollout's message begins with a text.
+func (r *rollout) working(text string) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		s, err := r.Status(ctx, r.namespace)
+		return err == nil && strings.HasPrefix(s.Message, text), err
+	}
+}
+
+// holdsImage says that a version of the application holds at step 1.
+func (r *rollout) holdsImage(version string) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		s, err := r.Status(ctx, r.namespace)
+		return err == nil && s.Phase == workflows.PhaseHolding && s.Step == 1 && s.Images["main"] == harness.Image(version), err
+	}
+}
+
+// replicas says that the rollout knows of n replicas, and that they are ready.
+func (r *rollout) replicas(n int) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		s, err := r.Status(ctx, r.namespace)
+		if err != nil || s.Replicas != n {
+			return false, err
+		}
+		d, err := r.Deployment(ctx, r.namespace)
+		return err == nil && int(d.Status.AvailableReplicas) == n && int(d.Status.Replicas) == n, err
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/activities/workload"
+	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/workflows/plan"
 )
 
@@ -31,6 +32,7 @@ const (
 	watchTimeout = 30 * 24 * time.Hour
 	// inspectTimeout bounds the preflight, during which nothing is touched.
 	inspectTimeout = 2 * time.Minute
+	inspectBudget  = config.Duration(inspectTimeout)
 	// minBudget is what an operation gets that begins when its time is over.
 	minBudget = time.Second
 	// compensationTimeout bounds one try of a compensation.

@@ -144,6 +144,9 @@ type Input struct {
 	// SearchAttributes says that the namespace knows ours; without them a
 	// rollout works the same but cannot be searched for.
 	SearchAttributes bool `json:"searchAttributes,omitempty"`
+	// Repair ends what an earlier rollout of the workload has left, instead of
+	// starting one. Of the document, only the names and the graces are used.
+	Repair bool `json:"repair,omitempty"`
 }
 
 // Outcome is how a rollout ended.

@@ -19,6 +19,9 @@ func Rollout(ctx workflow.Context, in Input) (Result, error) {
 	if err := r.listen(ctx); err != nil {
 		return Result{}, err
 	}
+	if in.Repair {
+		return r.repair(ctx)
+	}
 	if err := r.inspect(ctx); err != nil {
 		return Result{}, r.refuse(ctx, err)
 	}

@@ -122,7 +122,7 @@ func (r *run) goTo(step int) {
 // inspect looks at everything that would be touched.
 func (r *run) inspect(ctx workflow.Context) error {
 	r.enter(ctx, PhaseChecking, "checking that the release can be made")
-	r.budget(ctx, config.Duration(inspectTimeout))
+	r.budget(ctx, inspectBudget)
 	observed, err := r.callInspect(ctx)
 	if err != nil {
 		return err

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 )
@@ -46,18 +45,6 @@ type Cluster struct {
 	stop  context.CancelFunc
 }
 
-// view is the cache of one namespace, or of all (key corev1.NamespaceAll).
-type view struct {
-	factory informers.SharedInformerFactory
-	watched []watched
-}
-
-// watched is one informer with the name by which people know its resource.
-type watched struct {
-	resource string
-	informer cache.SharedIndexInformer
-}
-
 // New returns a Cluster that watches nothing yet.
 func New(opts Options) *Cluster {
 	c := &Cluster{
@@ -79,7 +66,7 @@ func New(opts Options) *Cluster {
 		namespaces = []string{corev1.NamespaceAll}
 	}
 	for _, ns := range namespaces {
-		c.views[ns] = newView(opts.Client, ns)
+		c.views[ns] = newView(opts.Client, ns, c.noteFailure)
 	}
 	return c
 }
@@ -96,13 +83,13 @@ func (c *Cluster) Watches(namespace string) bool { return c.view(namespace) != n
 // the rights that are missing. It is called once.
 func (c *Cluster) Start(ctx context.Context) error {
 	ctx, c.stop = context.WithCancel(ctx)
-	for ns, v := range c.views {
-		for _, w := range v.watched {
-			if err := c.attach(ns, w); err != nil {
+	for _, v := range c.views {
+		for resource, informer := range v.informers {
+			if err := c.attach(v.namespace, resource, informer); err != nil {
 				return err
 			}
 		}
-		v.factory.StartWithContext(ctx)
+		v.run(ctx)
 	}
 	if err := c.waitForSync(ctx); err != nil {
 		c.stop()
@@ -115,22 +102,21 @@ func (c *Cluster) Start(ctx context.Context) error {
 func (c *Cluster) Stop() {
 	c.stop()
 	for _, v := range c.views {
-		v.factory.Shutdown()
+		v.running.Wait()
 	}
 }
 
-// attach connects an informer with the hub and with the record of failures.
-func (c *Cluster) attach(namespace string, w watched) error {
-	key := w.resource + "|" + namespace
-	err := w.informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
-		c.noteFailure(key, err)
-		c.log.Warn("watching is interrupted, it will be tried again", "resource", w.resource, "namespace", namespace, "error", err)
-	})
+// attach prepares an informer: what it keeps, whom it wakes, whom it tells of
+// failures.
+func (c *Cluster) attach(namespace, resource string, informer cache.SharedIndexInformer) error {
+	_, err := informer.AddEventHandler(c.hub.handler())
+	err = errors.Join(err,
+		informer.SetTransform(trim),
+		informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
+			c.noteFailure(resource, namespace, err)
+		}))
 	if err != nil {
-		return fmt.Errorf("preparing the watch of %s: %w", w.resource, err)
-	}
-	if _, err := w.informer.AddEventHandler(c.hub.handler()); err != nil {
-		return fmt.Errorf("preparing the watch of %s: %w", w.resource, err)
+		return fmt.Errorf("preparing the watch of %s: %w", resource, err)
 	}
 	return nil
 }
@@ -141,9 +127,9 @@ func (c *Cluster) waitForSync(ctx context.Context) error {
 	defer cancel()
 	var missing []error
 	for ns, v := range c.views {
-		for _, w := range v.watched {
-			if !cache.WaitForCacheSync(limited.Done(), w.informer.HasSynced) {
-				missing = append(missing, c.syncError(w.resource, ns))
+		for resource, informer := range v.informers {
+			if !cache.WaitForCacheSync(limited.Done(), informer.HasSynced) {
+				missing = append(missing, c.syncError(resource, ns))
 			}
 		}
 	}
@@ -167,10 +153,13 @@ func (c *Cluster) syncError(resource, namespace string) error {
 	return fmt.Errorf("listing %s %s: %w", resource, scope, cause)
 }
 
-func (c *Cluster) noteFailure(key string, err error) {
+// noteFailure remembers why a resource cannot be watched, for the error of Start,
+// and says so.
+func (c *Cluster) noteFailure(resource, namespace string, err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.fails[key] = err
+	c.fails[resource+"|"+namespace] = err
+	c.mu.Unlock()
+	c.log.Warn("watching is interrupted, it will be tried again", "resource", resource, "namespace", namespace, "error", err)
 }
 
 func (c *Cluster) failure(key string) error {

@@ -1,6 +1,7 @@
 package kube_test
 
 import (
+	"errors"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -30,6 +31,41 @@ func TestStartSaysWhatItMayNotList(t *testing.T) {
 		require.ErrorContains(t, err, "listing pods in namespace shop: ")
 		require.ErrorContains(t, err, "grant the service account of the worker get, list and watch on pods in namespace shop")
 		require.NotContains(t, err.Error(), "services")
+	})
+}
+
+func TestStartOutlivesAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := kubetest.New(kubetest.Service())
+		begun := time.Now()
+		server.PrependReactor("list", "*", func(clienttesting.Action) (bool, runtime.Object, error) {
+			if time.Since(begun) < 20*time.Second {
+				return true, nil, errors.New("dial tcp: connect: connection refused")
+			}
+			return false, nil, nil
+		})
+		c := kube.New(kube.Options{Client: server, Logger: slog.New(slog.DiscardHandler)})
+		require.NoError(t, c.Start(t.Context()))
+		defer c.Stop()
+		require.Less(t, time.Since(begun), 23*time.Second, "it is fresh soon after the end of the outage")
+	})
+}
+
+func TestExpiredVersionsAreLeftToTheInformer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := kubetest.New(kubetest.Service())
+		lists := 0
+		server.PrependReactor("list", "services", func(clienttesting.Action) (bool, runtime.Object, error) {
+			lists++
+			if lists == 1 {
+				return true, nil, apierrors.NewResourceExpired("too old")
+			}
+			return false, nil, nil
+		})
+		c := kube.New(kube.Options{Client: server, Logger: slog.New(slog.DiscardHandler)})
+		require.NoError(t, c.Start(t.Context()))
+		defer c.Stop()
+		require.Equal(t, 2, lists)
 	})
 }
 

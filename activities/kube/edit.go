@@ -15,16 +15,23 @@ import (
 // OpenWorkload returns the workload of ref if the rollout is open on it: it
 // carries the record of this rollout, and no later operation has marked it. The
 // cache is asked first, the API server before it says no, which is an error of
-// type Superseded. Operations that create objects ask it first, so that a late
-// one leaves nothing behind.
-func (c *Cluster) OpenWorkload(ctx context.Context, ref release.Ref) (*appsv1.Deployment, error) {
+// type Superseded. More conditions may be given; they are asked in the same way.
+// Operations that create objects ask it first, so that a late one leaves nothing
+// behind.
+func (c *Cluster) OpenWorkload(ctx context.Context, ref release.Ref, conditions ...func(*appsv1.Deployment) error) (*appsv1.Deployment, error) {
 	var problem error
 	for _, live := range []bool{false, true} {
 		d, err := c.readDeployment(ctx, ref, nil, live)
 		if err != nil {
 			return nil, Failure(err, fmt.Sprintf("reading Deployment %s/%s", ref.Namespace, ref.Workload.Name))
 		}
-		if problem = open(d, ref); problem == nil {
+		problem = open(d, ref)
+		for _, condition := range conditions {
+			if problem == nil {
+				problem = condition(d)
+			}
+		}
+		if problem == nil {
 			return d, nil
 		}
 	}
@@ -57,10 +64,9 @@ type Editing struct {
 	// From is an answer of the API server to begin with, instead of the cache. It
 	// has what the cache does not keep, such as the fields of managers.
 	From *appsv1.Deployment
-	// Once leaves a write that meets another one to the retry of the activity.
-	// Take it for a write that nothing fences yet: an activity that was cancelled
-	// meanwhile is not tried again.
-	Once bool
+	// Tested says that the patch tests itself what it relies on. It is not bound
+	// to the version that edit saw, so that a new status does not get in its way.
+	Tested bool
 }
 
 // EditDeployment changes the workload of ref, an object of the user, by a JSON
@@ -86,11 +92,14 @@ func (c *Cluster) EditDeployment(ctx context.Context, ref release.Ref, how Editi
 			live = true
 			continue
 		}
+		if !how.Tested {
+			patch = patch.lock(d.ResourceVersion)
+		}
 		written, err := c.patchDeployment(ctx, d, patch, nil)
 		if err == nil {
 			return written, true, nil
 		}
-		if !IsConflict(err) || how.Once {
+		if !IsConflict(err) {
 			return nil, false, Failure(err, doing)
 		}
 		live = true
@@ -127,11 +136,11 @@ func (c *Cluster) readDeployment(ctx context.Context, ref release.Ref, given *ap
 // DryRunDeployment returns what the API server would make of a patch: defaulted,
 // validated and passed through admission, not stored.
 func (c *Cluster) DryRunDeployment(ctx context.Context, d *appsv1.Deployment, patch Patch) (*appsv1.Deployment, error) {
-	return c.patchDeployment(ctx, d, patch, []string{metav1.DryRunAll})
+	return c.patchDeployment(ctx, d, patch.lock(d.ResourceVersion), []string{metav1.DryRunAll})
 }
 
 func (c *Cluster) patchDeployment(ctx context.Context, d *appsv1.Deployment, patch Patch, dryRun []string) (*appsv1.Deployment, error) {
-	data, err := patch.encode(d.ResourceVersion)
+	data, err := patch.encode()
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func (c *Cluster) ReplicaSetsOf(d *appsv1.Deployment) []*appsv1.ReplicaSet {
 	if v == nil {
 		return nil
 	}
-	sets := indexed[*appsv1.ReplicaSet](v.factory.Apps().V1().ReplicaSets().Informer(), byOwner, string(d.UID))
+	sets := indexed[*appsv1.ReplicaSet](v.indexer(replicaSets), byOwner, string(d.UID))
 	slices.SortFunc(sets, func(a, b *appsv1.ReplicaSet) int {
 		if n := b.CreationTimestamp.Compare(a.CreationTimestamp.Time); n != 0 {
 			return n
@@ -80,9 +80,9 @@ func (c *Cluster) PodsOf(rs *appsv1.ReplicaSet) []*corev1.Pod {
 	if v == nil {
 		return nil
 	}
-	pods := indexed[*corev1.Pod](v.factory.Core().V1().Pods().Informer(), byOwner, string(rs.UID))
-	slices.SortFunc(pods, func(a, b *corev1.Pod) int { return compare(a.Name, b.Name) })
-	return pods
+	found := indexed[*corev1.Pod](v.indexer(pods), byOwner, string(rs.UID))
+	slices.SortFunc(found, func(a, b *corev1.Pod) int { return compare(a.Name, b.Name) })
+	return found
 }
 
 // PodsOfRollout returns the canary pods of a rollout, by name, whatever controls
@@ -92,9 +92,9 @@ func (c *Cluster) PodsOfRollout(namespace, id string) []*corev1.Pod {
 	if v == nil {
 		return nil
 	}
-	pods := indexed[*corev1.Pod](v.factory.Core().V1().Pods().Informer(), byRollout, namespace+"/"+id)
-	slices.SortFunc(pods, func(a, b *corev1.Pod) int { return compare(a.Name, b.Name) })
-	return pods
+	found := indexed[*corev1.Pod](v.indexer(pods), byRollout, namespace+"/"+id)
+	slices.SortFunc(found, func(a, b *corev1.Pod) int { return compare(a.Name, b.Name) })
+	return found
 }
 
 // SlicesOf returns the EndpointSlices of a Service, by name.
@@ -103,15 +103,15 @@ func (c *Cluster) SlicesOf(namespace, service string) []*discoveryv1.EndpointSli
 	if v == nil {
 		return nil
 	}
-	found := indexed[*discoveryv1.EndpointSlice](v.factory.Discovery().V1().EndpointSlices().Informer(), byService, namespace+"/"+service)
+	found := indexed[*discoveryv1.EndpointSlice](v.indexer(endpointSlices), byService, namespace+"/"+service)
 	slices.SortFunc(found, func(a, b *discoveryv1.EndpointSlice) int { return compare(a.Name, b.Name) })
 	return found
 }
 
 // indexed reads an index. An index that does not exist is a bug of addIndexers
 // that every test meets, so that the error can only be nil here.
-func indexed[T any](informer cache.SharedIndexInformer, index, key string) []T {
-	objects, _ := informer.GetIndexer().ByIndex(index, key)
+func indexed[T any](indexer cache.Indexer, index, key string) []T {
+	objects, _ := indexer.ByIndex(index, key)
 	found := make([]T, 0, len(objects))
 	for _, o := range objects {
 		if t, ok := o.(T); ok {

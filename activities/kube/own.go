@@ -54,7 +54,10 @@ type resource[T object] struct {
 	make   func() T
 }
 
-// ensure creates an object of ours, or changes it to what mutate makes of it.
+// ensure creates an object of ours, or changes it to what mutate makes of it. It
+// creates only what is missing from the beginning: one that vanishes meanwhile
+// may have been removed by the end of the rollout, and an activity that is tried
+// again asks for that first.
 func ensure[T object](ctx context.Context, r resource[T], ref release.Ref, name string, how Own, mutate func(T)) (T, bool, error) {
 	var none T
 	doing := fmt.Sprintf("writing %s %s/%s", r.kind, ref.Namespace, name)
@@ -64,8 +67,11 @@ func ensure[T object](ctx context.Context, r resource[T], ref release.Ref, name 
 		if err != nil {
 			return none, false, Failure(err, doing)
 		}
-		if err := ctx.Err(); err != nil {
+		if ctx.Err() != nil {
 			return none, false, context.Cause(ctx)
+		}
+		if old == none && live {
+			return none, false, Retryable(ErrConflict, "%s: somebody deleted it meanwhile, it will be tried again", doing)
 		}
 		next, changed, err := r.plan(old, ref, name, how, mutate)
 		if err != nil && live {

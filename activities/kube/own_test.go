@@ -168,3 +168,31 @@ func TestLabelValue(t *testing.T) {
 	require.Len(t, kube.LabelValue(long), 63)
 	require.NotEqual(t, kube.LabelValue(long), kube.LabelValue(long+"b"))
 }
+
+func TestEnsureDoesNotBringBackWhatVanishes(t *testing.T) {
+	cases := []struct {
+		name string
+		have int32
+	}{
+		{"before a change", 1}, {"before it is believed that nothing is to be done", 80},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := kubetest.New(owned("r1", "3", c.have))
+				cluster := kubetest.Cluster(t, server)
+				gone := false
+				_, _, err := cluster.EnsureService(t.Context(), kubetest.Ref(5), canary, kube.Own{}, func(s *corev1.Service) {
+					if !gone {
+						gone = true
+						server.Delete(owned("r1", "3", 1))
+					}
+					ports(80)(s)
+				})
+				require.True(t, kube.IsType(err, kube.ErrConflict), "%v", err)
+				synctest.Wait()
+				require.Zero(t, port(cluster, canary))
+			})
+		})
+	}
+}

@@ -37,6 +37,12 @@ func (p *Patch) Remove(path ...string) {
 	*p = append(*p, Operation{Op: "remove", Path: Pointer(path...)})
 }
 
+// Test lets the whole patch fail, as a conflict, unless the value at a path is
+// this one.
+func (p *Patch) Test(value any, path ...string) {
+	*p = append(*p, Operation{Op: "test", Path: Pointer(path...), Value: value})
+}
+
 // SetIn sets one key of a map at a path, and the map itself where the object
 // does not have it yet.
 func (p *Patch) SetIn(exists bool, value any, path ...string) {
@@ -59,10 +65,13 @@ func Pointer(path ...string) string {
 	return b.String()
 }
 
-// encode writes the patch so that it applies to one version of the object only.
-func (p Patch) encode(version string) ([]byte, error) {
-	locked := append(Patch{{Op: "test", Path: "/metadata/resourceVersion", Value: version}}, p...)
-	data, err := json.Marshal(locked)
+// lock lets the patch apply to one version of the object only.
+func (p Patch) lock(version string) Patch {
+	return append(Patch{{Op: "test", Path: "/metadata/resourceVersion", Value: version}}, p...)
+}
+
+func (p Patch) encode() ([]byte, error) {
+	data, err := json.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the patch: %w", err)
 	}

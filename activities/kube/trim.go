@@ -5,6 +5,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sluice.dev/sluice/activities/release"
 )
 
 // trim drops from an object what nobody here reads before it is cached: the
@@ -48,13 +50,13 @@ func trimMeta(m metav1.Object) {
 }
 
 // trimReplicaSet drops the templates of retired revisions, of which every
-// Deployment keeps ten.
+// Deployment keeps ten, and those of canaries, which nobody returns to.
 func trimReplicaSet(rs *appsv1.ReplicaSet) {
 	rs.ManagedFields = nil
-	if rs.Status.Replicas > 0 || rs.Spec.Replicas == nil || *rs.Spec.Replicas > 0 {
-		return
+	active := rs.Status.Replicas > 0 || rs.Spec.Replicas == nil || *rs.Spec.Replicas > 0
+	if _, ours := rs.Labels[release.LabelRollout]; ours || !active {
+		rs.Spec.Template = corev1.PodTemplateSpec{}
 	}
-	rs.Spec.Template = corev1.PodTemplateSpec{}
 }
 
 func trimSlice(s *discoveryv1.EndpointSlice) {

@@ -38,3 +38,43 @@ type Observed struct {
 	// Warnings that do not stop the release.
 	Warnings []string `json:"warnings,omitempty"`
 }
+
+// RemainsRequest asks what an earlier rollout has left on a workload.
+type RemainsRequest struct {
+	Namespace string           `json:"namespace"`
+	Workload  config.ObjectRef `json:"workload"`
+	// WorkflowID that repairs; the record on the workload may name another run.
+	WorkflowID string `json:"workflowId"`
+}
+
+// Remains is what a rollout whose workflow is gone has left, read from the
+// cluster alone: the record on the workload and the objects with our labels.
+type Remains struct {
+	// Found is false if nothing is left.
+	Found bool `json:"found"`
+	// Observed as the preflight of that rollout saw it; Ref.Seq is the highest
+	// number that was written. Warnings say what could not be read.
+	Observed Observed `json:"observed"`
+	// Held: the workload carries the record.
+	Held bool `json:"held,omitempty"`
+	// Promoting: the new template may run on the workload; Promoted: all its
+	// pods run it.
+	Promoting bool `json:"promoting,omitempty"`
+	Promoted  bool `json:"promoted,omitempty"`
+	// Returning: after Promoting, the workload has the stable template again;
+	// Restored: all its pods run it.
+	Returning bool `json:"returning,omitempty"`
+	Restored  bool `json:"restored,omitempty"`
+	// Canary: the canary Deployment or Service exists, with Replicas asked for.
+	Canary   bool `json:"canary,omitempty"`
+	Replicas int  `json:"replicas,omitempty"`
+	// Metadata that the canary pods have besides that of the template.
+	Metadata config.Metadata `json:"metadata,omitzero"`
+	// Routed: the canary Ingress exists; Carries: it sends requests to canary.
+	Routed  bool `json:"routed,omitempty"`
+	Carries bool `json:"carries,omitempty"`
+	// Backed: the canary Service, which it leads to, exists.
+	Backed bool `json:"backed,omitempty"`
+	// Weight of the route.
+	Weight int `json:"weight,omitempty"`
+}

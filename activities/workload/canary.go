@@ -23,12 +23,9 @@ const canarySurge = "25%"
 // Pods of an earlier revision are gone then. It is idempotent. It fails with
 // type Superseded if the rollout is no longer open or holds another revision.
 func (a *Activities) EnsureCanary(ctx context.Context, req CanaryRequest) (Pods, error) {
-	held, err := a.Cluster.OpenWorkload(ctx, req.Ref)
+	held, err := a.Cluster.OpenWorkload(ctx, req.Ref, func(d *appsv1.Deployment) error { return holds(d, req.Revision) })
 	if err != nil {
 		return Pods{}, err
-	}
-	if have := Revision(held.Spec.Template); have != req.Revision {
-		return Pods{}, kube.Terminal(kube.ErrSuperseded, "running canary pods of revision %s: %s holds revision %s now: nothing is to be done", req.Revision, name(held), have)
 	}
 	service, err := a.service(ctx, req.Ref)
 	if err != nil {
@@ -48,6 +45,14 @@ func (a *Activities) EnsureCanary(ctx context.Context, req CanaryRequest) (Pods,
 		return Pods{}, err
 	}
 	return a.awaitCanary(ctx, req, canary)
+}
+
+// holds fails unless the workload carries a revision.
+func holds(d *appsv1.Deployment, revision string) error {
+	if have := Revision(d.Spec.Template); have != revision {
+		return kube.Terminal(kube.ErrSuperseded, "running canary pods of revision %s: %s holds revision %s now: nothing is to be done", revision, name(d), have)
+	}
+	return nil
 }
 
 // service returns the Service of the user.

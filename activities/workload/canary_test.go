@@ -217,3 +217,15 @@ func TestCanaryTemplateKeepsTheHeldOne(t *testing.T) {
 	require.NotContains(t, made.Labels, appsv1.DefaultDeploymentUniqueLabelKey)
 	require.Equal(t, held.Spec, made.Spec)
 }
+
+func TestCanaryRightAfterAHold(t *testing.T) {
+	onBench(t, 3, func(b *bench) {
+		b.hold(1, "v2")
+		// Both requests are over before the cache has seen the first.
+		held, err := b.HoldRevision(b.t.Context(), b.holdRequest(2, image("v3")))
+		require.NoError(t, err)
+		pods, err := b.EnsureCanary(b.t.Context(), workload.CanaryRequest{Ref: kubetest.Ref(3), Revision: held.Revision, Replicas: 1})
+		require.NoError(t, err)
+		require.Equal(t, readyPods(1), pods)
+	})
+}

@@ -78,7 +78,7 @@ func (a *Activities) clean(ctx context.Context, req ReleaseRequest) ([]string, e
 		return p, err
 	})
 	if err == nil {
-		_, _, err = a.Cluster.EditDeployment(ctx, req.Ref, kube.Editing{From: d}, func(d *appsv1.Deployment) (kube.Patch, error) {
+		_, _, err = a.Cluster.EditDeployment(ctx, req.Ref, kube.Editing{From: d, Tested: true}, func(d *appsv1.Deployment) (kube.Patch, error) {
 			return forgetPatch(d), nil
 		})
 	}
@@ -113,6 +113,7 @@ func forgetPatch(d *appsv1.Deployment) kube.Patch {
 	var p kube.Patch
 	for i, entry := range slices.Backward(d.ManagedFields) {
 		if entry.Manager == release.FieldManager && entry.Operation == metav1.ManagedFieldsOperationUpdate {
+			p.Test(release.FieldManager, "metadata", "managedFields", strconv.Itoa(i), "manager")
 			p.Remove("metadata", "managedFields", strconv.Itoa(i))
 		}
 	}

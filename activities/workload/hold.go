@@ -16,9 +16,8 @@ import (
 // already, it is replaced. It is idempotent. It fails with type Drift if the
 // workload has changed since the preflight.
 func (a *Activities) HoldRevision(ctx context.Context, req HoldRequest) (Held, error) {
-	edit := func(d *appsv1.Deployment) (kube.Patch, error) { return a.holdPatch(ctx, d, req) }
-	// Nothing fences a first hold yet: a late one must not try again by itself.
-	d, _, err := a.Cluster.EditDeployment(ctx, req.Ref, kube.Editing{Once: true}, edit)
+	h := &hold{Activities: a, ctx: ctx, req: req}
+	d, _, err := a.Cluster.EditDeployment(ctx, req.Ref, kube.Editing{}, h.patch)
 	if err != nil {
 		return Held{}, err
 	}
@@ -33,12 +32,31 @@ func (a *Activities) HoldRevision(ctx context.Context, req HoldRequest) (Held, e
 	return Held{Revision: Revision(d.Spec.Template), Images: Images(d.Spec.Template), Version: d.ResourceVersion}, nil
 }
 
-// holdPatch is the one write of a hold; empty if the revision is held.
-func (a *Activities) holdPatch(ctx context.Context, d *appsv1.Deployment, req HoldRequest) (kube.Patch, error) {
+// hold is one evaluation after the other of the same request.
+type hold struct {
+	*Activities
+	ctx context.Context // of the activity that these evaluations are
+	req HoldRequest
+
+	tries attempts
+}
+
+// patch is the one write of a hold; empty if the revision is held.
+func (h *hold) patch(d *appsv1.Deployment) (kube.Patch, error) {
 	record, err := kube.RecordOf(d)
 	if err != nil {
 		return nil, err
 	}
+	if err := h.tries.again(d, record); err != nil {
+		return nil, err
+	}
+	p, err := h.holdPatch(h.ctx, d, h.req, record)
+	h.tries.note(p, record)
+	return p, err
+}
+
+// holdPatch decides what a hold changes.
+func (a *Activities) holdPatch(ctx context.Context, d *appsv1.Deployment, req HoldRequest, record *release.Record) (kube.Patch, error) {
 	if record != nil && record.Promoting {
 		return nil, kube.Terminal(kube.ErrDrift, "holding a revision on %s: its pods are being replaced: finish or abort the rollout first", name(d))
 	}

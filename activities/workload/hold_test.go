@@ -161,3 +161,41 @@ func TestLateHoldLoses(t *testing.T) {
 		b.requireGone()
 	})
 }
+
+func TestHoldOfARevisionMeetsAnotherWrite(t *testing.T) {
+	onBench(t, 2, func(b *bench) {
+		b.hold(1, "v2")
+		held := b.live()
+		scaled := false
+		b.server.PrependReactor("patch", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
+			if !scaled {
+				scaled = true
+				held.Spec.Replicas = new(int32(4))
+				b.server.Put(held)
+			}
+			return false, nil, nil
+		})
+		b.hold(2, "v3")
+		require.Equal(t, "version:v3", b.live().Spec.Template.Spec.Containers[0].Image)
+		require.Equal(t, int32(4), *b.live().Spec.Replicas)
+	})
+}
+
+func TestLateHoldOfARevisionLoses(t *testing.T) {
+	onBench(t, 2, func(b *bench) {
+		before := b.live()
+		b.hold(1, "v2")
+		ended := false
+		b.server.PrependReactor("patch", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
+			if !ended {
+				ended = true
+				b.server.Put(before)
+			}
+			return false, nil, nil
+		})
+		_, err := b.HoldRevision(b.t.Context(), b.holdRequest(2, image("v3")))
+		requireType(t, err, kube.ErrSuperseded)
+		require.False(t, b.live().Spec.Paused)
+		b.requireGone()
+	})
+}

@@ -28,6 +28,30 @@ func newRecord(ref release.Ref, stable, revision string, baseline release.Baseli
 	}
 }
 
+// attempts guards the writes that can open a rollout on a workload. One that met
+// another write is decided again only while the rollout is open, because only
+// then is there a fence. Otherwise it is left to the retries of the activity, of
+// which there are none once the rollout has gone on without it.
+type attempts struct {
+	written bool // a write was tried
+	open    bool // and the rollout was open before it
+}
+
+// again fails if a write that was tried must not be decided again.
+func (a *attempts) again(d *appsv1.Deployment, record *release.Record) error {
+	switch {
+	case a.written && !a.open:
+		return kube.Retryable(kube.ErrConflict, "changing %s: somebody else wrote to it, it will be tried again", name(d))
+	case a.written && record == nil:
+		return kube.Terminal(kube.ErrSuperseded, "changing %s: the rollout has ended meanwhile: nothing is to be done", name(d))
+	}
+	return nil
+}
+
+func (a *attempts) note(p kube.Patch, record *release.Record) {
+	a.written, a.open = len(p) > 0, record != nil
+}
+
 // BaselineOf records the fields of a workload that a rollout changes. A revision
 // that is held already (current) was paused in order to be held, by whoever
 // changed it: the pause is not part of the state that comes back.

@@ -55,19 +55,32 @@ type restore struct {
 
 	settle bool
 	kept   []string
+	tries  attempts
 }
 
-// patch decides field by field: what we wrote gets its previous value, what
-// somebody else wrote is kept.
+// patch is the one write of a restoration; empty if everything is restored.
 func (r *restore) patch(d *appsv1.Deployment) (kube.Patch, error) {
 	r.kept, r.settle = nil, r.req.Settle
 	record, err := kube.RecordOf(d)
 	if err != nil {
 		return nil, err
 	}
-	if record == nil {
-		return r.fence(d)
+	if err := r.tries.again(d, record); err != nil {
+		return nil, err
 	}
+	var p kube.Patch
+	if record == nil {
+		p, err = r.fence(d)
+	} else {
+		p, err = r.putBack(d, record)
+	}
+	r.tries.note(p, record)
+	return p, err
+}
+
+// putBack decides field by field: what we wrote gets its previous value, what
+// somebody else wrote is kept.
+func (r *restore) putBack(d *appsv1.Deployment, record *release.Record) (kube.Patch, error) {
 	if r.revision == "" {
 		return nil, kube.Terminal(kube.ErrDrift, "restoring %s: ReplicaSet %s, which holds its stable template, is gone: put the template back by hand and abort again", name(d), r.req.Stable)
 	}
@@ -89,7 +102,7 @@ func (r *restore) patch(d *appsv1.Deployment) (kube.Patch, error) {
 		return nil, nil
 	}
 	record.Seq = r.req.Ref.Seq
-	err = setRecord(&p, d, *record)
+	err := setRecord(&p, d, *record)
 	return p, err
 }
 

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
 
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/kube/kubetest"
@@ -175,4 +177,31 @@ func TestRestoreOfAWorkloadThatIsGone(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, b.tags())
 	})
+}
+
+func TestLateRestoreLeavesNothing(t *testing.T) {
+	for name, held := range map[string]bool{"after a hold": true, "before any": false} {
+		t.Run(name, func(t *testing.T) {
+			onBench(t, 2, func(b *bench) {
+				before := b.live()
+				want := kube.ErrConflict
+				if held {
+					b.hold(1, "v2")
+					want = kube.ErrSuperseded
+				}
+				// While it is under way, its successor restores and the rollout ends.
+				ended := false
+				b.server.PrependReactor("patch", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
+					if !ended {
+						ended = true
+						b.server.Put(before)
+					}
+					return false, nil, nil
+				})
+				_, err := b.restore(2, false)
+				requireType(t, err, want)
+				b.requireGone()
+			})
+		})
+	}
 }

@@ -67,17 +67,18 @@ func (c Changed) differs(req WatchRequest) bool {
 	return c.Replicas != req.Replicas || c.Revision != req.Revision || c.Paused != req.Paused
 }
 
-// lastWriter names the manager that wrote the specification last, apart from us
-// and from the Deployment controller, which only writes its own annotation.
+// lastWriter names the manager that wrote the specification last, apart from the
+// Deployment controller, which only writes its own annotation. Times are whole
+// seconds: of two in the same one it is the other, not us.
 func lastWriter(d *appsv1.Deployment) string {
 	var last metav1.ManagedFieldsEntry
 	for _, e := range d.ManagedFields {
-		ours := e.Manager == release.FieldManager
 		controller := e.Manager == "kube-controller-manager" && e.Subresource == ""
-		if ours || controller || e.Subresource == "status" || e.Time == nil {
+		if controller || e.Subresource == "status" || e.Time == nil {
 			continue
 		}
-		if last.Time == nil || last.Time.Before(e.Time) {
+		tie := last.Time != nil && last.Time.Equal(e.Time) && last.Manager == release.FieldManager
+		if last.Time == nil || last.Time.Before(e.Time) || tie {
 			last = e
 		}
 	}

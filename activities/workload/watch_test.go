@@ -77,6 +77,34 @@ func TestWatchIsSilentAboutTheRest(t *testing.T) {
 	})
 }
 
+func TestWatchNamesTheLastWriter(t *testing.T) {
+	at := func(second int64) *metav1.Time { return new(metav1.Unix(second, 0)) }
+	cases := []struct {
+		name    string
+		entries []metav1.ManagedFieldsEntry
+		want    string
+	}{
+		{"the last one", []metav1.ManagedFieldsEntry{{Manager: "helm", Time: at(2)}, {Manager: "kubectl", Time: at(1)}}, "helm"},
+		{"us", []metav1.ManagedFieldsEntry{{Manager: "helm", Time: at(1)}, {Manager: "sluice", Time: at(2)}}, "sluice"},
+		{"another one rather than us", []metav1.ManagedFieldsEntry{{Manager: "sluice", Time: at(2)}, {Manager: "helm", Time: at(2)}}, "helm"},
+		{"another one rather than us, first", []metav1.ManagedFieldsEntry{{Manager: "helm", Time: at(2)}, {Manager: "sluice", Time: at(2)}}, "helm"},
+		{"an autoscaler", []metav1.ManagedFieldsEntry{{Manager: "helm", Time: at(1)}, {Manager: "kube-controller-manager", Subresource: "scale", Time: at(2)}}, "kube-controller-manager"},
+		{"no status, no bookkeeping", []metav1.ManagedFieldsEntry{{Manager: "helm", Time: at(1)}, {Manager: "x", Subresource: "status", Time: at(2)}, {Manager: "kube-controller-manager", Time: at(3)}}, "helm"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			onBench(t, 3, func(b *bench) {
+				found := b.watch()
+				b.change(func(d *appsv1.Deployment) {
+					d.Spec.Paused = false
+					d.ManagedFields = c.entries
+				})
+				require.Equal(t, c.want, (<-found).By)
+			})
+		})
+	}
+}
+
 func TestWatchReportsThatTheWorkloadIsGone(t *testing.T) {
 	onBench(t, 3, func(b *bench) {
 		found := b.watch()

@@ -31,8 +31,7 @@ func drawPlan(p *page, plan preview.Plan) {
 	p.rows("", rows, headed)
 }
 
-// drawStage draws the operations of one step: each with the world after it, and
-// below it what is waited for.
+// drawStage draws the operations of one step.
 func drawStage(p *page, stage preview.Stage) {
 	p.lines = append(p.lines, "")
 	title := fmt.Sprintf("Step %d of %d, at most %s", stage.Step, stage.Steps, short(stage.Deadline.Std()))
@@ -40,35 +39,36 @@ func drawStage(p *page, stage preview.Stage) {
 		title += ": promote under cover of the canary"
 	}
 	p.line(styleBold, title)
-	indent := gap
-	rows := [][]string{{"STABLE", "CANARY", "WEIGHT", "OPERATION"}}
+	p.line(styleBold, planRow("STABLE", "CANARY", "WEIGHT")+"OPERATION")
 	for _, op := range stage.Operations {
-		rows = append(rows, []string{fmt.Sprint(op.Stable), fmt.Sprint(op.Canary), fmt.Sprintf("%d%%", op.Weight), op.What})
-	}
-	table := &page{width: p.width, colour: p.colour}
-	table.rows(indent, rows, headed)
-	// Below each row, under its operation, stands what is waited for.
-	below := fmt.Sprintf("%*s", len(indent)+len("STABLE")+len("CANARY")+len("WEIGHT")+3*len(gap), "")
-	for i, line := range table.lines {
-		p.lines = append(p.lines, line)
-		if i == 0 {
-			continue
-		}
-		op := stage.Operations[i-1]
-		if len(op.Objects) > 0 {
-			p.paragraph(styleDim, below, below, "writes "+list(op.Objects))
-		}
-		if op.Needs != "" {
-			p.paragraph(styleDim, below, below, "needs "+op.Needs)
-		}
-		p.paragraph(styleDim, below, below, "waits for: "+op.Waits)
+		drawOperation(p, op)
 	}
 	switch stage.Hold {
 	case "none":
 	case "approval":
-		p.line(styleNotice, indent+"holds until it is promoted")
+		p.line(styleNotice, gap+"holds until it is promoted")
 	default:
-		p.line(styleNotice, indent+"holds for "+stage.Hold)
+		p.line(styleNotice, gap+"holds for "+stage.Hold)
+	}
+}
+
+// planRow is the part of a row before the operation.
+func planRow(stable, canary, weight string) string {
+	const width = 6
+	return gap + pad(stable, width) + gap + pad(canary, width) + gap + pad(weight, width) + gap
+}
+
+// drawOperation draws the world after an operation, what it does, and below that
+// what it writes and waits for.
+func drawOperation(p *page, op preview.Operation) {
+	below := planRow("", "", "")
+	p.paragraph(stylePlain, planRow(fmt.Sprint(op.Stable), fmt.Sprint(op.Canary), fmt.Sprintf("%d%%", op.Weight)), below, op.What)
+	for _, detail := range []struct{ label, text string }{
+		{"writes ", list(op.Objects)}, {"needs ", op.Needs}, {"until ", op.Waits},
+	} {
+		if detail.text != "" {
+			p.paragraph(styleDim, below, below, detail.label+detail.text)
+		}
 	}
 }
 

@@ -158,10 +158,17 @@ func drawSteps(p *page, s control.Status) {
 		return
 	}
 	rows := [][]string{{"", "STEP", "WEIGHT", "CANARY", "HOLD", "STATE", "MATCH"}}
+	matches := false
 	for i, step := range s.Steps {
 		rows = append(rows, []string{
 			mark(s, i), fmt.Sprint(i + 1), fmt.Sprintf("%d%%", step.Weight), step.Replicas, step.Hold, string(step.State), step.Matches,
 		})
+		matches = matches || step.Matches != ""
+	}
+	if !matches {
+		for i, row := range rows {
+			rows[i] = row[:len(row)-1]
+		}
 	}
 	p.lines = append(p.lines, "")
 	p.rows("", rows, func(row int) style {

@@ -43,8 +43,8 @@ func (v *liveView) tick() error {
 	if v.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", v.drawn)
 	}
-	b.WriteString("\r\x1b[J")
-	b.WriteString(p.String())
+	// Each line replaces the one that was there, so that nothing flickers.
+	b.WriteString("\r" + strings.ReplaceAll(p.String(), "\n", "\x1b[K\n") + "\x1b[J")
 	v.drawn = len(p.lines)
 	_, err := fmt.Fprint(v.app.host.Out, b.String())
 	return err

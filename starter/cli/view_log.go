@@ -81,7 +81,7 @@ func (v *logView) told(s control.Status) bool {
 	case workflows.PhaseProgressing, workflows.PhasePromoting:
 		return s.Note == ""
 	case workflows.PhaseRollingBack:
-		return strings.Contains(v.event.Text, s.Message) && s.Failure == ""
+		return s.Failure == "" && s.Note == ""
 	}
 	return false
 }

@@ -76,7 +76,7 @@ func (c *Client) ensureAttributes(ctx context.Context, fresh bool) ([]Prepared, 
 	for {
 		prepared, err := c.registerAttributes(ctx)
 		var unknown *serviceerror.NamespaceNotFound
-		if !fresh || !errors.As(err, &unknown) || !pause(limited, firstRetry) {
+		if !fresh || !errors.As(err, &unknown) || !pause(limited, c.retry) {
 			return prepared, err
 		}
 	}

@@ -45,6 +45,8 @@ type Options struct {
 type Client struct {
 	temporal client.Client
 	opts     Options
+	// retry is the first pause while Temporal is away; later ones are longer.
+	retry time.Duration
 
 	mu         sync.Mutex
 	attributes *attributes
@@ -62,7 +64,7 @@ func New(temporal client.Client, opts Options) *Client {
 	if opts.AbortTimeout <= 0 {
 		opts.AbortTimeout = defaultAbortTimeout
 	}
-	return &Client{temporal: temporal, opts: opts}
+	return &Client{temporal: temporal, opts: opts, retry: firstRetry}
 }
 
 // Dial connects to Temporal and returns a Client that has to be closed. from

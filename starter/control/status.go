@@ -57,29 +57,32 @@ func (c *Client) statusOf(ctx context.Context, id, run string) (Status, descript
 		return Status{}, d, err
 	}
 	status, err := c.query(ctx, id, d)
-	switch {
-	case errors.Is(err, errNoAnswer):
-		note := noteWithout(d, err)
+	var silent *noAnswer
+	if errors.As(err, &silent) {
 		status.Status, err = c.pieceTogether(ctx, id, d)
-		status.Note = note
-		if err != nil {
-			return Status{}, d, err
-		}
-	case err != nil:
+		status.Note = silent.note(d)
+	}
+	if err != nil {
 		return Status{}, d, err
 	}
 	status.complete(d)
 	return status, d, nil
 }
 
-// errNoAnswer says that no worker has answered a query.
-var errNoAnswer = errors.New("no worker answers")
+// noAnswer says that no worker has answered a query.
+type noAnswer struct{ cause error }
+
+// Error returns the cause.
+func (e *noAnswer) Error() string { return "no worker answers: " + e.cause.Error() }
+
+// errPaused is why a workflow that is paused in Temporal is not asked.
+var errPaused = errors.New("the workflow is paused")
 
 // query asks the workflow itself.
 func (c *Client) query(ctx context.Context, id string, d description) (Status, error) {
 	var status Status
 	if d.status() == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED {
-		return status, errNoAnswer
+		return status, &noAnswer{cause: errPaused}
 	}
 	limited, cancel := context.WithTimeout(ctx, c.opts.AnswerTimeout)
 	defer cancel()
@@ -92,7 +95,7 @@ func (c *Client) query(ctx context.Context, id string, d description) (Status, e
 	case ctx.Err() != nil:
 		return status, c.explain("asking for the status of "+Subject(id), ctx.Err())
 	case isTimeout(err), errors.As(err, &precondition), errors.As(err, &failed), errors.As(err, &notReady):
-		return status, fmt.Errorf("%w: %w", errNoAnswer, err)
+		return status, &noAnswer{cause: err}
 	default:
 		return status, c.explain("asking for the status of "+Subject(id), err)
 	}
@@ -104,8 +107,8 @@ func (c *Client) query(ctx context.Context, id string, d description) (Status, e
 
 // complete adds what only Temporal knows.
 func (s *Status) complete(d description) {
-	s.Progress = progressOf(d)
 	if d.open() {
+		s.Progress = progressOf(d)
 		return
 	}
 	closed := d.closed()
@@ -124,19 +127,16 @@ func (s *Status) complete(d description) {
 	}
 }
 
-// noteWithout says why the status is not the rollout's own.
-func noteWithout(d description, cause error) string {
+// note says why the status is not the rollout's own.
+func (e *noAnswer) note(d description) string {
 	const kept = "; this is what Temporal keeps of the rollout"
 	switch {
-	case d.status() == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED:
+	case errors.Is(e.cause, errPaused):
 		return "the workflow is paused in Temporal (temporal workflow unpause goes on)" + kept
-	case !isTimeout(cause) && !noPoller(cause):
-		return "the rollout cannot be asked (" + rootText(cause) + ")" + kept
+	case !isTimeout(e.cause) && !strings.Contains(e.cause.Error(), "no poller"):
+		return "the rollout cannot be asked (" + rootText(e.cause) + ")" + kept
 	case d.open():
 		return "no worker answers: is sluice-worker running?" + kept
 	}
 	return "no worker answers" + kept
 }
-
-// noPoller says that no worker has asked for work for some minutes.
-func noPoller(err error) bool { return strings.Contains(err.Error(), "no poller") }

@@ -59,20 +59,20 @@ func (w *watch) follow(ctx context.Context) (next string, goOn bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wake chan struct{}
-	retry := firstRetry
+	retry := w.client.retry
 	for {
 		status, d, err := w.client.statusOf(ctx, w.id, w.run)
 		switch {
 		case ctx.Err() != nil:
 			return "", false
 		case err != nil:
-			if !w.outage(err, retry == firstRetry) || !pause(ctx, retry) {
+			if !w.outage(err, retry == w.client.retry) || !pause(ctx, retry) {
 				return "", false
 			}
 			retry = min(2*retry, lastRetry)
 			continue
 		}
-		retry = firstRetry
+		retry = w.client.retry
 		w.run = d.run()
 		w.seen.Store(d.GetWorkflowExecutionInfo().GetHistoryLength())
 		if successor := w.client.successor(ctx, w.id, d); successor != "" {
@@ -126,7 +126,7 @@ func (w *watch) listen(ctx context.Context, run string, wake chan<- struct{}) {
 				}
 			}
 		}
-		if !pause(ctx, firstRetry) {
+		if !pause(ctx, w.client.retry) {
 			return
 		}
 	}

@@ -16,9 +16,9 @@ func what(op plan.Operation, from plan.World) string {
 		return fmt.Sprintf("pods of canary from %d to %d", from.Canary, op.Replicas)
 	case plan.SetRoute:
 		if !from.RouteExists {
-			return "make the canary route, " + routeText(op.Route) + " of requests"
+			return "make the canary route: " + routeText(op.Route) + " of requests"
 		}
-		return fmt.Sprintf("requests for canary from %s to %s", routeText(from.Confirmed), routeText(op.Route))
+		return "requests for canary: " + routeText(op.Route)
 	case plan.Drain:
 		return "let requests in flight finish"
 	case plan.PromoteStable:
@@ -33,19 +33,18 @@ func what(op plan.Operation, from plan.World) string {
 	return string(op.Kind)
 }
 
-// waits says what has to be true before the next operation begins.
+// waits says what has to be so before the next operation begins.
 func (s *simulation) waits(op plan.Operation) string {
 	switch op.Kind {
 	case plan.HoldRevision:
-		return "nothing"
 	case plan.EnsureCanary:
-		return "ready and in the EndpointSlices"
+		return "all are ready and in the EndpointSlices"
 	case plan.SetRoute, plan.RemoveRoute:
 		return "the gateway confirms, at most " + s.doc.Traffic.ConfirmTimeout.String()
 	case plan.Drain:
-		return op.Wait.String()
+		return op.Wait.String() + " have passed"
 	case plan.PromoteStable:
-		return "all new, ready and in the EndpointSlices; the gateway confirms"
+		return "all are new, ready and in the EndpointSlices, and the gateway confirms"
 	case plan.RestoreTemplate, plan.ReleaseWorkload:
 		return "nothing of the rollout is left"
 	}

@@ -49,11 +49,11 @@ type Stage struct {
 // Operation is one operation and how the world is after it.
 type Operation struct {
 	plan.Operation
-	// What it does, in words, what it Needs before it writes, and what it Waits
-	// for before the next one begins.
+	// What it does, in words, what it Needs before it writes, and what has to be
+	// so before the next one begins.
 	What  string `json:"what"`
 	Needs string `json:"needs,omitempty"`
-	Waits string `json:"waits"`
+	Waits string `json:"waitsUntil,omitempty"`
 	// Objects that it writes.
 	Objects []string `json:"objects"`
 	// Stable and Canary pods afterwards, and the Weight and Matches of canary.

@@ -45,6 +45,7 @@ func newRolloutOf(t *testing.T, patch string) *rollout {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
 	r := &rollout{Bed: b, t: t, ctx: ctx, namespace: namespaceOf(t)}
+	r.requireAlone()
 	t.Cleanup(r.remove)
 	require.NoError(t, b.DeployDemo(ctx, r.namespace))
 	if patch != "" {
@@ -59,6 +60,17 @@ func newRolloutOf(t *testing.T, patch string) *rollout {
 	r.load, err = b.StartLoad(ctx, harness.LoadOptions{Duration: limit})
 	require.NoError(t, err)
 	return r
+}
+
+// requireAlone makes sure that no earlier case, of a run that was ended in the
+// middle perhaps, still routes the path that is measured.
+func (r *rollout) requireAlone() {
+	r.t.Helper()
+	others, err := r.Kube.NetworkingV1().Ingresses("").List(r.ctx, metav1.ListOptions{})
+	require.NoError(r.t, err)
+	for _, other := range others.Items {
+		r.t.Fatalf("Ingress %s/%s is there already: delete its namespace first", other.Namespace, other.Name)
+	}
 }
 
 // namespaceOf names the namespace of a case after its test and the time, so that
@@ -76,6 +88,9 @@ func (r *rollout) remove() {
 		if s, err := r.Status(ctx, r.namespace); err == nil {
 			text, _ := json.MarshalIndent(s, "", "  ")
 			r.t.Logf("status at the end: %s", text)
+		}
+		if k, err := r.Kube.NetworkingV1().Ingresses(r.namespace).Get(ctx, harness.Demo+"-canary", metav1.GetOptions{}); err == nil {
+			r.t.Logf("canary Ingress at the end: %v", k.Annotations)
 		}
 		_ = r.Temporal.TerminateWorkflow(ctx, harness.DemoWorkflow(r.namespace), "", "the case has failed")
 	}

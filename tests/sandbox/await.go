@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,11 +18,17 @@ import (
 // been started.
 const lookEvery = 10 * time.Millisecond
 
+// startLimit is how long all parts together may take to become ready; many
+// times what they need, for machines that have other things to do.
+const startLimit = 3 * time.Minute
+
 // awaitOwn waits until the sandbox that this process has just started is
-// ready, or has ended.
+// ready, or has ended, or takes too long.
 func (s *Sandbox) awaitOwn(ctx context.Context, see func(proc.Status)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	limit := time.AfterFunc(startLimit, func() { cancel(s.tooSlow()) })
+	defer limit.Stop()
 	go func() {
 		select {
 		case <-s.inner.Ended():
@@ -61,4 +68,21 @@ func (s *Sandbox) diedEarly() error {
 	}
 	const shown = 2000
 	return fmt.Errorf("%w; its log ends with:\n%s", s.inner.Err(), text[max(0, len(text)-shown):])
+}
+
+// tooSlow says which parts are not ready.
+func (s *Sandbox) tooSlow() error {
+	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+	defer cancel()
+	status, err := s.Status(ctx)
+	if err != nil {
+		return fmt.Errorf("it was not ready after %s, and cannot say why: %w", startLimit, err)
+	}
+	var waiting []string
+	for _, part := range status.Parts {
+		if part.State == proc.Starting {
+			waiting = append(waiting, fmt.Sprintf("%s (%s)", part.Name, part.Detail))
+		}
+	}
+	return fmt.Errorf("after %s these parts are not ready: %s", startLimit, strings.Join(waiting, ", "))
 }

@@ -45,13 +45,15 @@ func (o Options) complete() (Options, error) {
 	if o.Name == "" {
 		o.Name = layout.DefaultName
 	}
-	// Also for a folder that was given: the name is written into files.
-	dir, err := layout.Default(o.Name)
-	if err != nil {
+	if err := layout.CheckName(o.Name); err != nil {
 		return o, err
 	}
-	if o.Dir != "" {
-		dir = layout.Dir(o.Dir)
+	dir := layout.Dir(o.Dir)
+	var err error
+	if o.Dir == "" {
+		if dir, err = layout.Default(o.Name); err != nil {
+			return o, err
+		}
 	}
 	if dir, err = dir.Abs(); err != nil {
 		return o, err

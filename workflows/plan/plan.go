@@ -79,6 +79,9 @@ type World struct {
 	// gateway follows.
 	Asked     traffic.Route `json:"asked"`
 	Confirmed traffic.Route `json:"confirmed"`
+	// MaybeCarries: the gateway may send requests to canary. It is so from the
+	// write of a route that does until one that does not is confirmed.
+	MaybeCarries bool `json:"maybeCarries,omitempty"`
 	// CanaryDrained: no request can be in flight to canary pods.
 	CanaryDrained bool `json:"canaryDrained,omitempty"`
 	// StableDrained: no request can be in flight to pods of the workload.
@@ -92,6 +95,10 @@ type World struct {
 	MaybeUnrouting bool `json:"maybeUnrouting,omitempty"`
 	// Restored: the workload has its stable template again.
 	Restored bool `json:"restored,omitempty"`
+	// Unattended: the workload was told to change its pods by a rollout that is
+	// lost. It has done so, or does so with nothing to cover it: only the end of
+	// that is waited for.
+	Unattended bool `json:"unattended,omitempty"`
 	// Released: nothing of ours is left.
 	Released bool `json:"released,omitempty"`
 }
@@ -195,15 +202,32 @@ func setRoute(w World, want traffic.Route, canary int) Operation {
 func Finish(r *config.Rollout, w World) []Operation {
 	var ops []Operation
 	if !w.Promoted {
-		ops = Step(r, w, len(r.Steps))
-		w = after(w, ops)
-		if !w.StableDrained {
-			ops = append(ops, drain(r))
-		}
+		ops = cover(r, w)
 		ops = append(ops, Operation{Kind: PromoteStable})
 		w = after(w, ops)
 	}
 	return append(ops, retire(r, w, w.Replicas)...)
+}
+
+// cover lets the canary take every request before the workload is replaced.
+func cover(r *config.Rollout, w World) []Operation {
+	if w.Unattended {
+		return uncover(r, w)
+	}
+	ops := Step(r, w, len(r.Steps))
+	if !after(w, ops).StableDrained {
+		ops = append(ops, drain(r))
+	}
+	return ops
+}
+
+// uncover takes away a route that leads to no pods; any other one stays until
+// the workload has changed its pods.
+func uncover(r *config.Rollout, w World) []Operation {
+	if w.Canary > 0 {
+		return nil
+	}
+	return empty(r, w, 1)
 }
 
 // drain waits for requests in flight.
@@ -215,7 +239,7 @@ func drain(r *config.Rollout) Operation {
 // needStable endpoints of stable must be published before they take over.
 func retire(r *config.Rollout, w World, needStable int) []Operation {
 	ops := empty(r, w, needStable)
-	if w.MaybeRoute {
+	if after(w, ops).MaybeRoute {
 		ops = append(ops, Operation{Kind: RemoveRoute})
 	}
 	if !w.Released {
@@ -225,10 +249,16 @@ func retire(r *config.Rollout, w World, needStable int) []Operation {
 }
 
 // empty moves every request away from the canary and waits for those in flight.
+// A workload without pods cannot take them over, and is not waited for. Of a
+// route that is gone but not confirmed to be, the confirmation is waited for
+// before requests in flight are.
 func empty(r *config.Rollout, w World, needStable int) []Operation {
 	var ops []Operation
-	if carries(w.Asked) || carries(w.Confirmed) {
-		ops = append(ops, Operation{Kind: SetRoute, NeedStable: needStable})
+	switch {
+	case w.MaybeCarries:
+		ops = append(ops, Operation{Kind: SetRoute, NeedStable: min(needStable, w.Replicas)})
+	case w.MaybeRoute && !w.RouteExists && !w.CanaryDrained:
+		ops = append(ops, Operation{Kind: RemoveRoute})
 	}
 	if !w.CanaryDrained {
 		ops = append(ops, drain(r))
@@ -248,7 +278,7 @@ func Abort(r *config.Rollout, w World) []Operation {
 	}
 	touched := w.MaybeHeld || w.MaybeCanary || w.MaybeRoute || w.Restored
 	ops := empty(r, w, 1)
-	if w.MaybeRoute {
+	if after(w, ops).MaybeRoute {
 		ops = append(ops, Operation{Kind: RemoveRoute})
 	}
 	if touched && !w.Restored {
@@ -264,18 +294,34 @@ func Abort(r *config.Rollout, w World) []Operation {
 func abortPromotion(r *config.Rollout, w World) []Operation {
 	var ops []Operation
 	if !w.Restored {
-		full := traffic.Route{Weight: 100}
-		if !same(w.Asked, full) || !same(w.Confirmed, full) {
-			ops = append(ops, Operation{Kind: SetRoute, Route: full, NeedCanary: 1})
-			w = after(w, ops)
-		}
-		if !w.StableDrained {
-			ops = append(ops, drain(r))
-		}
+		ops = coverReturn(r, w)
 		ops = append(ops, Operation{Kind: RestoreTemplate, Settle: true})
 		w = after(w, ops)
 	}
 	return append(ops, retire(r, w, 1)...)
+}
+
+// coverReturn lets the canary take every request before the old template comes
+// back. It is at full size, unless somebody has made it smaller; it can grow
+// only as long as the workload has the template that it is made of.
+func coverReturn(r *config.Rollout, w World) []Operation {
+	if w.Unattended {
+		return uncover(r, w)
+	}
+	var ops []Operation
+	need := 1
+	if w.Held && w.Canary < w.Replicas {
+		ops = append(ops, Operation{Kind: EnsureCanary, Replicas: w.Replicas})
+		need = w.Replicas
+	}
+	full := traffic.Route{Weight: 100}
+	if !same(w.Asked, full) || !same(w.Confirmed, full) {
+		ops = append(ops, Operation{Kind: SetRoute, Route: full, NeedCanary: need})
+	}
+	if !after(w, ops).StableDrained {
+		ops = append(ops, drain(r))
+	}
+	return ops
 }
 
 // Revise empties the canary so that its revision can be replaced: no request is

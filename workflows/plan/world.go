@@ -18,7 +18,7 @@ func (w World) Begin(op Operation) World {
 	case SetRoute:
 		w.MaybeRoute, w.Asked = true, op.Route
 		if carries(op.Route) {
-			w.CanaryDrained = false
+			w.MaybeCarries, w.CanaryDrained = true, false
 		}
 		if op.Route.Weight < 100 {
 			w.StableDrained = false
@@ -44,10 +44,10 @@ func (w World) Done(op Operation) World {
 	case EnsureCanary:
 		w.Canary = op.Replicas
 	case SetRoute:
-		w.RouteExists, w.Confirmed = true, op.Route
+		w.RouteExists, w.Confirmed, w.MaybeCarries = true, op.Route, carries(op.Route)
 	case Drain:
 		// What carries no request at the time of a drain is drained by it.
-		if !carries(w.Confirmed) {
+		if !w.MaybeCarries {
 			w.CanaryDrained = true
 		}
 		if w.Confirmed.Weight == 100 {
@@ -56,7 +56,7 @@ func (w World) Done(op Operation) World {
 	case PromoteStable:
 		w.Promoted, w.Restored = true, false
 	case RemoveRoute:
-		w.MaybeRoute, w.RouteExists, w.Confirmed = false, false, traffic.Route{}
+		w.MaybeRoute, w.RouteExists, w.MaybeCarries, w.Confirmed = false, false, false, traffic.Route{}
 	case RestoreTemplate:
 		w.Restored, w.Held, w.MaybeHeld = true, false, false
 	case ReleaseWorkload:

@@ -73,6 +73,9 @@ func (g *Gateways) Confirm(ctx context.Context, class string, want Want, tell fu
 	return Result{Level: level, Replicas: replicas}, err
 }
 
+// Kind returns the kind of the gateway of a class; KindNone where nothing is known.
+func (g *Gateways) Kind(class string) Kind { return g.configs[class].kind() }
+
 // Replicas returns how many replicas of the gateway of a class there are to ask;
 // 0 where its state cannot be read.
 func (g *Gateways) Replicas(class string) int {

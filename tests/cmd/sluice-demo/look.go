@@ -90,12 +90,17 @@ func ingressRows(ingresses []networkingv1.Ingress) [][]string {
 func holdMark(st workflows.Status) string { return fmt.Sprint("hold ", st.Step) }
 
 // holdTitle says what holds.
-func holdTitle(st workflows.Status) string {
+func holdTitle(st workflows.Status, version string) string {
 	what := fmt.Sprintf("%d %% of the requests", st.Confirmed.Weight)
 	if matches := config.MatchesText(st.Confirmed.Matches); matches != "" {
 		what = matches
 	}
-	return fmt.Sprintf("Hold, step %d of %d: %s", st.Step, len(st.Steps), what)
+	return fmt.Sprintf("Hold, step %d of %d: %s to %s", st.Step, len(st.Steps), what, version)
+}
+
+// endTitle says what became of a rollout.
+func endTitle(st workflows.Status, version string) string {
+	return fmt.Sprintf("%s after %.1f s: all requests to %s", st.Phase, st.Since.Sub(st.Started).Seconds(), version)
 }
 
 // showAnswers prints the share of answers of each version, for each cohort
@@ -129,7 +134,7 @@ func answerRows(w load.Window, byCohort bool) [][]string {
 
 // liveShares tells the shares in one line.
 func liveShares(w load.Window) string {
-	text := fmt.Sprintf("  %d answers, %d lost", w.Good, w.Lost())
+	text := fmt.Sprintf("%d answers, %d lost", w.Good, w.Lost())
 	for _, v := range slices.Sorted(maps.Keys(w.Versions)) {
 		text += fmt.Sprintf(", %s %s", v, strings.TrimSpace(percent(w.Share(v))))
 	}
@@ -144,7 +149,7 @@ const lookEvery = 100 * time.Millisecond
 
 // measure watches a hold for the pause and shows what clients saw.
 func (s *story) measure(ctx context.Context, st workflows.Status) error {
-	w, err := s.sample(ctx, holdMark(st), s.pause, "")
+	w, err := s.sample(ctx, holdMark(st), s.pause)
 	if err != nil {
 		return err
 	}
@@ -154,7 +159,7 @@ func (s *story) measure(ctx context.Context, st workflows.Status) error {
 
 // sample returns what clients saw since a mark, after the pause and with enough
 // answers to tell a share.
-func (s *story) sample(ctx context.Context, mark string, pause time.Duration, note string) (load.Window, error) {
+func (s *story) sample(ctx context.Context, mark string, pause time.Duration) (load.Window, error) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for {
@@ -165,7 +170,7 @@ func (s *story) sample(ctx context.Context, mark string, pause time.Duration, no
 		if w.Good >= least && w.To.Sub(w.From) >= pause {
 			return w, nil
 		}
-		s.draw(liveShares(w) + note)
+		s.draw(liveShares(w))
 		select {
 		case <-ctx.Done():
 			return w, context.Cause(ctx)

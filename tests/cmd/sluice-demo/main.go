@@ -66,10 +66,10 @@ func play(ctx context.Context, set settings, n *narrator) error {
 	limited, cancel := context.WithTimeout(ctx, set.limit())
 	defer cancel()
 	stage, err := setStage(limited, n)
-	if err == nil {
-		err = perform(limited, stage, set)
-	}
-	if err != nil && ctx.Err() != nil && !errors.Is(err, errLost) {
+	switch {
+	case err == nil:
+		return perform(limited, stage, set)
+	case cancelled(ctx):
 		return errInterrupted
 	}
 	return err
@@ -79,12 +79,18 @@ func play(ctx context.Context, set settings, n *narrator) error {
 func perform(ctx context.Context, stage *stage, set settings) error {
 	s := &story{stage: stage, settings: set, stable: 1, latest: 1}
 	err := s.tell(ctx)
-	failed := err != nil && !cancelled(ctx)
-	if set.stays() && !cancelled(ctx) {
+	switch {
+	case cancelled(ctx):
+		err = errInterrupted
+	case set.stays():
+		if err != nil {
+			stage.line(bad, err.Error())
+		}
 		stage.say("Ctrl-C takes the sandbox down.")
 		stage.awaitInterrupt(ctx)
 		stage.say("Taking the sandbox down.")
 	}
+	failed := err != nil && !errors.Is(err, errInterrupted)
 	return errors.Join(err, stage.strike(context.WithoutCancel(ctx), failed))
 }
 

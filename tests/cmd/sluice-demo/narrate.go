@@ -99,6 +99,7 @@ func (n *narrator) title(text string) {
 
 // heading begins a part of a chapter.
 func (n *narrator) heading(text string) {
+	n.line(plain, "")
 	left := "-- " + text + " "
 	n.line(bold, left+strings.Repeat("-", max(2, width-len(left))))
 }
@@ -110,15 +111,12 @@ func (n *narrator) say(text string) {
 	}
 }
 
-// event prints what a rollout reports about itself.
-func (n *narrator) event(at time.Time, text string) {
-	const indent = "           "
-	for i, line := range wrap(text, width-len(indent)) {
-		prefix := indent
-		if i == 0 {
-			prefix = "  " + at.Local().Format(time.TimeOnly) + " "
-		}
+// event prints what a rollout reports about itself, and how long after its start.
+func (n *narrator) event(after time.Duration, text string) {
+	prefix := fmt.Sprintf("%6.1f s  ", after.Seconds())
+	for _, line := range wrap(text, width-len(prefix)) {
 		n.line(dim, prefix+line)
+		prefix = strings.Repeat(" ", len(prefix))
 	}
 }
 

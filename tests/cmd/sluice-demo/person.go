@@ -57,7 +57,7 @@ func (s *story) awaitPerson(ctx context.Context, held workflows.Status) error {
 		if err != nil {
 			return err
 		}
-		if st.Phase != workflows.PhaseHolding || st.Step != held.Step {
+		if st.Phase != workflows.PhaseHolding || holdsAnew(held, st) {
 			s.showAnswers(w, len(held.Confirmed.Matches) > 0)
 			return nil
 		}

@@ -25,47 +25,60 @@ func (s *story) release(ctx context.Context, document string, decide decision) e
 	if err != nil {
 		return err
 	}
-	told := 0
-	for step := 1; ; step++ {
-		st, err := s.follow(ctx, step, &told)
+	var last workflows.Status
+	for {
+		st, err := s.follow(ctx, last)
 		if err != nil {
 			return err
 		}
 		if st.Phase.Ended() {
 			return s.finish(ctx, st)
 		}
-		step = st.Step
 		if err := s.hold(ctx, st, decide); err != nil {
 			return err
 		}
+		last = st
 	}
 }
 
-// follow tells what the rollout reports until it holds at the step or a later
-// one, or has ended.
-func (s *story) follow(ctx context.Context, step int, told *int) (workflows.Status, error) {
+// follow tells what the rollout reports from a status on, until it holds again or
+// has ended.
+func (s *story) follow(ctx context.Context, from workflows.Status) (workflows.Status, error) {
 	if !s.interactive {
 		limited, cancel := context.WithTimeout(ctx, stepLimit)
 		defer cancel()
 		ctx = limited
 	}
-	var last workflows.Status
-	err := harness.Await(ctx, fmt.Sprintf("step %d holds", step), func(ctx context.Context) (bool, error) {
+	last, told := from, len(from.Timeline)
+	err := harness.Await(ctx, "the rollout holds or has ended", func(ctx context.Context) (bool, error) {
 		st, err := s.Status(ctx, namespace)
 		if err != nil {
 			return false, err
 		}
 		last = st
-		for ; *told < len(st.Timeline); *told++ {
-			s.event(st.Timeline[*told].At, st.Timeline[*told].Text)
+		for ; told < len(st.Timeline); told++ {
+			s.event(st.Timeline[told].At.Sub(st.Started), st.Timeline[told].Text)
 		}
-		s.draw(fmt.Sprintf("           %s: %s", st.Phase, st.Message))
-		return st.Phase.Ended() || st.Phase == workflows.PhaseHolding && st.Step >= step, nil
+		s.draw(fmt.Sprintf("%s: %s", st.Phase, st.Message))
+		return st.Phase.Ended() || holdsAnew(from, st) || s.fails(st), nil
 	})
 	if err != nil {
 		return last, fmt.Errorf("%w (%s: %s)", err, last.Phase, last.Message)
 	}
+	if s.fails(last) {
+		return last, fmt.Errorf("the rollout is %s: %s", last.Phase, last.Failure)
+	}
 	return last, nil
+}
+
+// fails says whether nobody will help a rollout that needs a person.
+func (s *story) fails(st workflows.Status) bool {
+	return st.Phase == workflows.PhaseStuck && !s.interactive
+}
+
+// holdsAnew says whether a rollout holds, and not since the status before.
+func holdsAnew(before, now workflows.Status) bool {
+	return now.Phase == workflows.PhaseHolding && !now.Since.Equal(before.Since)
 }
 
 // hold shows a hold and what clients see, and lets decide go on.
@@ -73,7 +86,7 @@ func (s *story) hold(ctx context.Context, st workflows.Status, decide decision) 
 	if _, err := s.load.Mark(ctx, holdMark(st)); err != nil {
 		return err
 	}
-	s.heading(holdTitle(st))
+	s.heading(holdTitle(st, version(s.latest)))
 	if err := s.showPods(ctx); err != nil {
 		return err
 	}
@@ -108,11 +121,11 @@ func (s *story) finish(ctx context.Context, st workflows.Status) error {
 	if _, err := s.load.Mark(ctx, mark); err != nil {
 		return err
 	}
-	s.heading(s.ended(st))
+	s.heading(endTitle(st, version(s.stable)))
 	if err := s.showPods(ctx); err != nil {
 		return err
 	}
-	w, err := s.sample(ctx, mark, s.pause, "")
+	w, err := s.sample(ctx, mark, s.pause)
 	if err != nil {
 		return err
 	}

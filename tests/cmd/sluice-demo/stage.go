@@ -30,9 +30,9 @@ type stage struct {
 	worker *harness.Worker
 }
 
-// buildHint is said before the first build, of which a cache spares all others.
-const buildHint = "The parts are built from source, once: from nothing that takes about 20 " +
-	"minutes on two processors. Later runs take them from the cache."
+// buildHint is said before the first part is built; most runs build none.
+const buildHint = "Parts that are not in the cache are built from source. To build all of " +
+	"them from nothing takes about 20 minutes on two processors, once."
 
 // setStage brings the stage up: two demonstrations side by side do not meet,
 // since each has its own folder and free ports.
@@ -40,8 +40,7 @@ func setStage(ctx context.Context, n *narrator) (*stage, error) {
 	n.title("1/5 A sandbox")
 	n.say("Kubernetes, etcd, Traefik, Temporal and Prometheus, all of them real, in " +
 		"namespaces of their own on this machine. Nothing outside is touched.")
-	builds := build.Progress{Out: &hinted{n: n}, Terminal: n.terminal}
-	programs, err := buildAll(ctx, builds)
+	programs, err := buildAll(ctx, n)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +59,7 @@ func setStage(ctx context.Context, n *narrator) (*stage, error) {
 		return nil, keepLogs(err, layout.Dir(dir), !cancelled(ctx))
 	}
 	n.say(fmt.Sprintf("Ready after %.1f s: %s.", time.Since(begun).Seconds(), strings.Join(show.ready, ", ")))
+	n.draw("starting a worker")
 	st := &stage{narrator: n}
 	if st.Bed, err = harness.NewBed(ctx, s, programs); err == nil {
 		st.worker, err = st.StartWorker(ctx)
@@ -73,11 +73,13 @@ func setStage(ctx context.Context, n *narrator) (*stage, error) {
 
 // buildAll builds the sandbox's parts and the programs, where the cache does not
 // have them.
-func buildAll(ctx context.Context, progress build.Progress) (harness.Programs, error) {
-	if _, err := sandbox.Build(ctx, progress); err != nil {
+func buildAll(ctx context.Context, n *narrator) (harness.Programs, error) {
+	n.draw("looking for built parts")
+	hint := build.Progress{Out: &hinted{n: n}, Terminal: n.terminal}
+	if _, err := sandbox.Build(ctx, hint); err != nil {
 		return harness.Programs{}, err
 	}
-	return harness.BuildPrograms(ctx, progress)
+	return harness.BuildPrograms(ctx, build.Progress{Out: n.out, Terminal: n.terminal})
 }
 
 // hinted is where builds report their progress.

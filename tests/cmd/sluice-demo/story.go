@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"sluice.dev/sluice/tests/harness"
+	"sluice.dev/sluice/tests/sandbox"
 	"sluice.dev/sluice/tests/sandbox/load"
-	"sluice.dev/sluice/workflows"
 )
 
 // story is the demonstration: three rollouts of one application under load.
@@ -115,15 +115,15 @@ func seed(name string) string {
 func (s *story) sluice(ctx context.Context, args ...string) error {
 	s.run(append([]string{"sluice"}, args...))
 	cmd := s.SluiceCommand(ctx, namespace, args...)
-	file, err := harness.SeedFile("")
+	tests, err := sandbox.Root()
 	if err != nil {
 		return err
 	}
 	// The project's folder, so that the line works for those who copy it.
-	cmd.Dir = strings.TrimSuffix(filepath.Clean(file), seed(""))
+	cmd.Dir = filepath.Dir(tests)
 	text, err := cmd.CombinedOutput()
 	for _, line := range strings.Split(strings.TrimRight(string(text), "\n"), "\n") {
-		s.line(plain, "  "+line)
+		s.line(plain, line)
 	}
 	if err != nil {
 		return fmt.Errorf("running sluice %s: %w", args[0], err)
@@ -151,6 +151,7 @@ func (s *story) account(ctx context.Context) error {
 	}
 	s.line(plain, fmt.Sprintf("Requests sent  %d, in %s", w.Requests, clock(w.To.Sub(w.From))))
 	s.line(style, fmt.Sprintf("Requests lost  %d", w.Lost()))
+	s.line(plain, fmt.Sprintf("Longest gap    %s without a good answer", milliseconds(w.Gap.Longest)))
 	s.line(plain, fmt.Sprintf("Total time     %s", clock(time.Since(s.begun))))
 	if s.stays() {
 		s.line(plain, "Temporal UI    "+s.storyURL())
@@ -177,9 +178,4 @@ func (s *story) showLosses(w load.Window) {
 // storyURL is where the Temporal UI shows the rollouts.
 func (s *story) storyURL() string {
 	return s.Sandbox.State().Outside.TemporalUI + "/namespaces/default/workflows"
-}
-
-// ended says what became of a rollout.
-func (s *story) ended(st workflows.Status) string {
-	return fmt.Sprintf("%s after %.1f s: %s", st.Phase, st.Since.Sub(st.Started).Seconds(), st.Message)
 }

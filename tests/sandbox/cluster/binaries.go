@@ -17,6 +17,9 @@ var kubernetesVersion = []string{
 	"k8s.io/component-base/version.gitMinor=37",
 }
 
+// traefikVersion is that of the Traefik module in parts/traefik.
+var traefikVersion = []string{"github.com/traefik/traefik/v3/pkg/version.Version=3.7.5"}
+
 // Binaries are the programs of a sandbox.
 type Binaries struct {
 	Kube       string
@@ -46,10 +49,12 @@ func Targets(tests string) []build.Target {
 	}
 	kube := part(binaryKube, "kube", ".")
 	kube.Values = kubernetesVersion
+	traefik := part(binaryTraefik, "traefik", "github.com/traefik/traefik/v3/cmd/traefik")
+	traefik.Values = traefikVersion
 	return []build.Target{
 		kube,
 		part(binaryTemporal, "temporal", "."),
-		part(binaryTraefik, "traefik", "github.com/traefik/traefik/v3/cmd/traefik"),
+		traefik,
 		part(binaryPrometheus, "prometheus", "github.com/prometheus/prometheus/cmd/prometheus",
 			"remove_all_sd", "enable_kubernetes_sd"),
 		{

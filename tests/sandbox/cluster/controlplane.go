@@ -66,13 +66,15 @@ func (p Plan) apiserver() proc.Part {
 		"--enable-admission-plugins=NodeRestriction",
 		"--allow-privileged=true",
 		"--profiling=false",
+		// Open watches would hold an orderly end up for a minute; so, two seconds.
+		"--shutdown-send-retry-after=true",
 	}
 	if p.Options.Audit {
 		args = append(args,
 			"--audit-policy-file="+p.Dir.Join(auditPolicyFile),
 			"--audit-log-path="+p.Dir.Log("audit"),
-			// One file: whoever counts the requests of a test reads it whole.
-			"--audit-log-maxsize=0", "--audit-log-maxbackup=0", "--audit-log-maxage=0",
+			// A terabyte: whoever counts the requests of a test reads one file.
+			"--audit-log-maxsize=1000000",
 		)
 	}
 	part := p.part(partAPIServer, p.Binaries.Kube, args...)

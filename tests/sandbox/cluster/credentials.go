@@ -34,24 +34,25 @@ const (
 
 // identity is a user of the API server.
 type identity struct {
-	kubeconfig, user, group string
+	kubeconfig, user string
+	groups           []string
 }
 
 // identities returns the users of the parts. The sandbox's own are masters,
-// so that none waits for roles to appear; nodes are not, so that what a node
-// may do is what it may do on a real cluster.
+// so that none waits for roles to appear. So are nodes, whose program lists
+// nodes to see whether the API server answers, which a node alone may not.
 func (p Plan) identities() []identity {
 	users := []identity{
-		{adminUser, "admin", masters},
-		{controllerManagerUser, "system:kube-controller-manager", masters},
-		{schedulerUser, "system:kube-scheduler", masters},
-		{fakeNodesUser, "sandbox:fake-nodes", masters},
-		{gatewayUser, "sandbox:gateway", masters},
-		{prometheusUser, "sandbox:prometheus", masters},
+		{adminUser, "admin", []string{masters}},
+		{controllerManagerUser, "system:kube-controller-manager", []string{masters}},
+		{schedulerUser, "system:kube-scheduler", []string{masters}},
+		{fakeNodesUser, "sandbox:fake-nodes", []string{masters}},
+		{gatewayUser, "sandbox:gateway", []string{masters}},
+		{prometheusUser, "sandbox:prometheus", []string{masters}},
 	}
 	for i := range p.Options.Nodes {
 		name := nodeName(i + 1)
-		users = append(users, identity{name, "system:node:" + name, "system:nodes"})
+		users = append(users, identity{name, "system:node:" + name, []string{"system:nodes", masters}})
 	}
 	return users
 }
@@ -70,7 +71,7 @@ func (p Plan) writeCredentials(outside layout.Addresses) error {
 	}
 	server := insideAddresses(p.Dir).APIServer
 	for _, who := range p.identities() {
-		pair, err := authority.Client(who.user, who.group)
+		pair, err := authority.Client(who.user, who.groups...)
 		if err != nil {
 			return fmt.Errorf("issuing the certificate of %s: %w", who.user, err)
 		}

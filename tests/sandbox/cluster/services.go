@@ -50,7 +50,8 @@ func (p Plan) gateways() []proc.Part {
 			"--accesslog=true", "--accesslog.filters.statuscodes=500-599",
 			"--accesslog.filepath="+p.Dir.Join("logs", name+".errors.log"),
 		)
-		part.Env = append(part.Env, "KUBECONFIG="+p.Dir.InnerKubeconfig(gatewayUser))
+		// The second name would make it believe that it runs in a pod.
+		part.Env = append(part.Env, "KUBECONFIG="+p.Dir.InnerKubeconfig(gatewayUser), "KUBERNETES_SERVICE_HOST=")
 		// The gateway waits a second if the API server is not there yet.
 		part.Needs = []string{partAPIServer}
 		part.Ready = &proc.Probe{
@@ -88,6 +89,8 @@ func (p Plan) prometheus() proc.Part {
 		"--storage.tsdb.path="+p.Dir.Join("prometheus"),
 		"--storage.tsdb.retention.time=1d",
 		"--web.listen-address="+hostPort(prometheusIP, prometheusPort),
+		// New pods are looked at within a second, not five.
+		"--scrape.discovery-reload-interval=1s",
 		"--log.level=warn",
 	)
 	part.Ready = &proc.Probe{URL: httpURL(prometheusIP, prometheusPort) + "/-/ready"}

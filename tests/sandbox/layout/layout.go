@@ -18,14 +18,23 @@ var namePattern = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`)
 // Dir is the folder of one sandbox. Everything that it writes is in it.
 type Dir string
 
+// CheckName returns an error if the name of a sandbox is not one of lower-case
+// letters, digits and inner dashes, or longer than 40 characters: it becomes
+// part of paths and of kubeconfigs.
+func CheckName(name string) error {
+	if !namePattern.MatchString(name) {
+		return fmt.Errorf("sandbox name %q: use at most 40 lower-case letters, digits and inner dashes", name)
+	}
+	return nil
+}
+
 // Default returns the folder of the sandbox of the given name in the user's
 // state folder: $XDG_STATE_HOME/sluice/sandbox/NAME, where $XDG_STATE_HOME is
 // ~/.local/state if unset.
-// It is an error if the name is not one of lower-case letters, digits and
-// inner dashes, or longer than 40 characters.
+// It is an error if CheckName does not accept the name.
 func Default(name string) (Dir, error) {
-	if !namePattern.MatchString(name) {
-		return "", fmt.Errorf("sandbox name %q: use at most 40 lower-case letters, digits and inner dashes", name)
+	if err := CheckName(name); err != nil {
+		return "", err
 	}
 	base := os.Getenv("XDG_STATE_HOME")
 	if base == "" {

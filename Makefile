@@ -1,0 +1,55 @@
+# What a person or a CI job runs here; `make` lists it. Nothing but Go is needed.
+
+# As the sandbox builds its parts, so that what is compiled is shared.
+export CGO_ENABLED := 0
+export GOFLAGS := -buildvcs=false
+export GOWORK := off
+
+SUITES := cd tests && go run ./cmd/suites
+
+# compile builds a program of the tests' module into bin: run from there instead
+# of by `go run`, it gets its signals and gives its exit code itself.
+define compile
+	@test -x bin/$(1) || echo "Building bin/$(1). The first time this compiles its libraries, for some minutes."
+	@cd tests && go build -ldflags="-s -w" -o ../bin/$(1) $(2)
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit lint e2e fuzz bench build sandbox clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9]*\): ## \(.*\)/  make \1@\2/p' Makefile | while IFS=@ read -r name text; do printf '%-15s %s\n' "$$name" "$$text"; done
+
+demo: ## canary, A/B test and abort on a sandbox; INTERACTIVE=1: you promote
+	$(call compile,sluice-demo,./cmd/sluice-demo)
+	@bin/sluice-demo
+
+test: ## everything
+	@$(SUITES)
+
+unit: ## the tests that need no sandbox
+	@$(SUITES) unit
+
+lint: ## gofmt, go vet, determinism of workflows
+	@$(SUITES) lint
+
+e2e: ## rollouts on a sandbox, under load
+	@$(SUITES) e2e
+
+fuzz: ## every fuzz target for 15 seconds
+	@$(SUITES) fuzz
+
+bench: ## how long a sandbox takes to start
+	$(call compile,sluice-sandbox,./sandbox/cmd/sluice-sandbox)
+	@bin/sluice-sandbox bench-start
+
+build: ## bin/sluice and bin/sluice-worker
+	go build -ldflags="-s -w" -o bin/sluice ./starter
+	go build -ldflags="-s -w" -o bin/sluice-worker ./worker
+
+sandbox: ## a sandbox until Ctrl-C
+	$(call compile,sluice-sandbox,./sandbox/cmd/sluice-sandbox)
+	@bin/sluice-sandbox up
+
+clean: ## remove what was built here; the cache of parts stays
+	rm -rf bin artefacts

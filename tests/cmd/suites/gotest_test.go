@@ -1,0 +1,56 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestReader(t *testing.T) {
+	for name, c := range map[string]struct {
+		events  string
+		want    counts
+		reasons []string
+	}{
+		"passes": {`
+			{"Action":"run","Package":"p","Test":"TestA"}
+			{"Action":"output","Package":"p","Test":"TestA","Output":"=== RUN TestA\n"}
+			{"Action":"pass","Package":"p","Test":"TestA/sub"}
+			{"Action":"pass","Package":"p","Test":"TestA"}
+			{"Action":"skip","Package":"p","Test":"TestB"}
+			{"Action":"pass","Package":"p"}`,
+			counts{passed: 2, skipped: 1}, nil},
+		"one fails": {`
+			{"Action":"output","Package":"p","Test":"TestA","Output":"why\n"}
+			{"Action":"output","Package":"p","Test":"TestB","Output":"fine\n"}
+			{"Action":"fail","Package":"p","Test":"TestA"}
+			{"Action":"pass","Package":"p","Test":"TestB"}
+			{"Action":"fail","Package":"p"}`,
+			counts{passed: 1, failed: 1}, []string{"why\n"}},
+		"not built": {`
+			{"Action":"build-output","ImportPath":"p [p.test]","Output":"undefined: x\n"}
+			{"Action":"build-fail","ImportPath":"p [p.test]"}
+			{"Action":"output","Package":"p","Output":"FAIL p [build failed]\n"}
+			{"Action":"fail","Package":"p","FailedBuild":"p [p.test]"}`,
+			counts{failed: 1}, []string{"undefined: x\n", "FAIL p [build failed]\n"}},
+		"panic": {`
+			{"Action":"output","Package":"p","Test":"TestA","Output":"panic: x\n"}
+			{"Action":"output","Package":"p","Output":"exit status 2\n"}
+			{"Action":"fail","Package":"p"}`,
+			counts{failed: 1}, []string{"panic: x\n", "exit status 2\n"}},
+		"not JSON": {`go: downloading x`, counts{}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			r := newTestReader(&log, func(string) {})
+			require.NoError(t, r.read(strings.NewReader(strings.TrimSpace(c.events))))
+			require.Equal(t, c.want, r.counts)
+			require.Equal(t, c.reasons, r.reasons)
+			for _, reason := range c.reasons {
+				require.Contains(t, log.String(), reason)
+			}
+		})
+	}
+}

@@ -1,0 +1,48 @@
+package plan
+
+import (
+	"sluice.dev/sluice/activities/preflight"
+	"sluice.dev/sluice/activities/traffic"
+	"sluice.dev/sluice/config"
+)
+
+// WorldOf is the world as a rollout whose workflow is lost has left it. What the
+// cluster does not say for certain is taken as it would do most harm: a route is
+// written, but no gateway is known to follow it.
+func WorldOf(m preflight.Remains) World {
+	w := NewWorld(m.Observed.Replicas)
+	w.MaybeHeld, w.Held = m.Held, m.Held && !m.Returning
+	// Without the record nobody knows what the template was.
+	w.Restored = !m.Held
+	w.MaybeCanary, w.Canary, w.CanaryAsked = m.Canary, m.Replicas, m.Replicas
+	// A route may be gone without any gateway having noticed.
+	w.MaybeRoute = m.Routed || m.Canary
+	w.MaybeCarries = m.Routed && m.Backed
+	w.CanaryDrained = !w.MaybeRoute
+	w.Asked = traffic.Route{Weight: m.Weight}
+	w.MaybePromoting = m.Promoting
+	if covered := m.Carries && m.Backed && m.Replicas > 0; m.Promoting {
+		w.Unattended = m.Promoted || m.Restored || !covered
+		if m.Weight == 100 {
+			// The promotion began when this was confirmed.
+			w.Confirmed = w.Asked
+		}
+	}
+	return w
+}
+
+// Completes says whether Repair leads to the new revision. It does where all
+// pods run it, and where they are being replaced with nothing to cover that:
+// going back would lose at least as much as going on.
+func Completes(m preflight.Remains) bool {
+	return WorldOf(m).Unattended && !m.Returning
+}
+
+// Repair ends what a lost rollout has left, in the order that loses nothing: it
+// completes the promotion, or returns to stable.
+func Repair(r *config.Rollout, w World, completes bool) []Operation {
+	if completes {
+		return Finish(r, w)
+	}
+	return Abort(r, w)
+}

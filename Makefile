@@ -5,12 +5,10 @@ export CGO_ENABLED := 0
 export GOFLAGS := -buildvcs=false
 export GOWORK := off
 
-SUITES := cd tests && go run ./cmd/suites
-
 # compile builds a program of the tests' module into bin: run from there instead
 # of by `go run`, it gets its signals and gives its exit code itself.
 define compile
-	@test -x bin/$(1) || echo "Building bin/$(1). The first time this compiles its libraries, for some minutes."
+	@test -x bin/$(1) || echo "Building bin/$(1); the first time that takes some minutes."
 	@cd tests && go build -ldflags="-s -w" -o ../bin/$(1) $(2)
 endef
 
@@ -25,19 +23,24 @@ demo: ## canary, A/B test and abort on a sandbox; INTERACTIVE=1: you promote
 	@bin/sluice-demo
 
 test: ## everything
-	@$(SUITES)
+	$(call compile,suites,./cmd/suites)
+	@bin/suites
 
 unit: ## the tests that need no sandbox
-	@$(SUITES) unit
+	$(call compile,suites,./cmd/suites)
+	@bin/suites unit
 
 lint: ## gofmt, go vet, determinism of workflows
-	@$(SUITES) lint
+	$(call compile,suites,./cmd/suites)
+	@bin/suites lint
 
 e2e: ## rollouts on a sandbox, under load
-	@$(SUITES) e2e
+	$(call compile,suites,./cmd/suites)
+	@bin/suites e2e
 
 fuzz: ## every fuzz target for 15 seconds
-	@$(SUITES) fuzz
+	$(call compile,suites,./cmd/suites)
+	@bin/suites fuzz
 
 bench: ## how long a sandbox takes to start
 	$(call compile,sluice-sandbox,./sandbox/cmd/sluice-sandbox)

@@ -131,7 +131,7 @@ func work(ctx context.Context, s settings.Settings, temporal client.Client, clus
 	deciding := worker.New(temporal, workflows.TaskQueue, options)
 	workflows.Register(deciding)
 	acting := worker.New(temporal, workflows.ActivityTaskQueue(s.Cluster), options)
-	acting.RegisterActivity(&preflight.Activities{Cluster: cluster})
+	acting.RegisterActivity(&preflight.Activities{Cluster: cluster, Routes: traffic.Reader{}})
 	acting.RegisterActivity(&traffic.Activities{Cluster: cluster, Gateways: gateways})
 	acting.RegisterActivity(&workload.Activities{
 		Cluster: cluster, Gateway: traffic.Endpoints{Cluster: cluster, Gateways: gateways},

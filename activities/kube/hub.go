@@ -7,6 +7,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 )
@@ -108,8 +109,11 @@ func topicOf(m metav1.Object) Topic {
 		return AboutService(m.GetName())
 	case *discoveryv1.EndpointSlice:
 		return AboutService(m.GetLabels()[discoveryv1.LabelServiceName])
+	case *netv1.Ingress:
+		return AboutIngress(m.GetName())
 	}
-	return AboutIngress(m.GetName())
+	// What is only read in the preflight wakes those who wait for everything.
+	return Topic{}
 }
 
 func ownerName(m metav1.Object, kind string) string {

@@ -17,6 +17,8 @@ const patience = time.Second
 type Activities struct {
 	// Cluster is read.
 	Cluster *kube.Cluster
+	// Routes reads canary Ingresses; InspectRemains alone needs it.
+	Routes RouteReader
 }
 
 // InspectRelease looks at everything that a release would touch, and asks the

@@ -3,6 +3,9 @@
 package preflight
 
 import (
+	"fmt"
+	"strings"
+
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/config"
@@ -77,4 +80,26 @@ type Remains struct {
 	Backed bool `json:"backed,omitempty"`
 	// Weight of the route.
 	Weight int `json:"weight,omitempty"`
+}
+
+// String says in one line what is left, for people.
+func (m Remains) String() string {
+	if !m.Found {
+		return "nothing"
+	}
+	var parts []string
+	add := func(is bool, text string) {
+		if is {
+			parts = append(parts, text)
+		}
+	}
+	add(m.Held && !m.Promoting, "the held revision "+m.Observed.CanaryRevision)
+	add(m.Promoted, "the new revision "+m.Observed.CanaryRevision+" on all pods")
+	add(m.Promoting && !m.Promoted && !m.Returning, "a promotion under way")
+	add(m.Returning && !m.Restored, "the return to stable under way")
+	add(m.Restored, "stable on all pods again")
+	add(m.Canary, fmt.Sprintf("a canary of size %d", m.Replicas))
+	add(m.Routed, fmt.Sprintf("a route of weight %d", m.Weight))
+	add(m.Carries && m.Weight == 0, "with a match")
+	return strings.Join(parts, ", ")
 }

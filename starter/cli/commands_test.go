@@ -118,7 +118,8 @@ func TestHelp(t *testing.T) {
 	require.Equal(t, ExitError, b.run("premote"))
 	require.Contains(t, b.err, `unknown command "premote" for "sluice"`)
 
-	require.Equal(t, ExitOK, b.run("completion", "bash"))
+	code := b.run("completion", "bash")
+	require.Equal(t, ExitOK, code, b.err)
 	require.Contains(t, b.out, "__start_sluice")
 }
 

@@ -74,5 +74,8 @@ func notHolding(status control.Status) string {
 	if status.Note != "" {
 		text += " as far as is known (" + status.Note + ")"
 	}
+	if status.Phase == workflows.PhasePromoting || status.Phase == workflows.PhaseRollingBack {
+		return text
+	}
 	return text + "; name a step with --step to approve it early"
 }

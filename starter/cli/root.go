@@ -19,7 +19,8 @@ type app struct {
 // Run runs one command line and returns its exit code.
 func Run(ctx context.Context, host Host, args []string) int {
 	root := newRoot(host)
-	root.SetArgs(args)
+	// Without arguments cobra would look at those of the process.
+	root.SetArgs(append([]string{}, args...))
 	err := root.ExecuteContext(ctx)
 	if err != nil && ctx.Err() != nil {
 		err = &exitError{code: ExitInterrupted, text: "interrupted; what was started goes on"}

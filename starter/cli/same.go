@@ -24,7 +24,7 @@ func sameChange(ctx context.Context, c Control, run control.Run, in workflows.In
 	if err != nil {
 		return false, err
 	}
-	return equalChange(open.Change, in.Change), nil
+	return open.Repair == in.Repair && equalChange(open.Change, in.Change), nil
 }
 
 func equalChange(a, b workload.Change) bool {

@@ -43,7 +43,7 @@ func addStart(root *cobra.Command, a *app) {
 	flags := cmd.Flags()
 	flags.BoolVar(&o.wait, "wait", false, "wait for the end and show the progress")
 	flags.DurationVar(&o.timeout, "timeout", 0, "with --wait: how long to wait, such as 30m (default: without end)")
-	flags.BoolVar(&o.dryRun, "dry-run", false, "show the plan and write nothing, as `sluice plan`")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "show the plan and write nothing, like sluice plan")
 	root.AddCommand(cmd)
 }
 

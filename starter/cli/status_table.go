@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/starter/control"
 	"sluice.dev/sluice/workflows"
@@ -95,12 +96,21 @@ func drawSides(p *page, s control.Status) {
 		return
 	}
 	p.field(stylePlain, "Requests", requestsText(s))
-	if c := s.Confirmation; c != nil {
-		p.field(styleDim, "", fmt.Sprintf("last change confirmed by %s at %d of %d gateway replicas in %d ms", c.Level, c.Gateways, c.Expected, c.Millis))
-	}
+	p.field(styleDim, "", confirmationText(s.Confirmation))
 	pods := fmt.Sprintf("stable %d, canary %d of %d ready", s.Replicas, s.Canary.Ready, s.Canary.Total)
 	p.field(stylePlain, "Pods", pods)
 	p.field(styleBad, "", s.Canary.Trouble)
+}
+
+// confirmationText says how it is known that the last change was taken.
+func confirmationText(c *traffic.Confirmation) string {
+	switch {
+	case c == nil:
+		return ""
+	case c.Level == traffic.LevelGrace:
+		return fmt.Sprintf("last change taken for confirmed after %d ms: the gateway cannot be asked", c.Millis)
+	}
+	return fmt.Sprintf("last change confirmed by %s at %d of %d gateway replicas in %d ms", c.Level, c.Gateways, c.Expected, c.Millis)
 }
 
 func unknown(text string) string {

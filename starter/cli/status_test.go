@@ -40,6 +40,7 @@ func statuses() map[string]control.Status {
 	match.Confirmed = traffic.Route{}
 
 	timed := holding()
+	timed.Confirmation = &traffic.Confirmation{Level: traffic.LevelGrace, Millis: 5001}
 	timed.Paused = true
 	until := now.Add(90 * time.Second)
 	timed.Until = &until

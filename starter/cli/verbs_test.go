@@ -85,6 +85,7 @@ func TestVerbsThatSendNothing(t *testing.T) {
 		want   string
 	}{
 		"promote while progressing": {[]string{"promote", "web"}, func(s *control.Status) { s.Phase = workflows.PhaseProgressing }, "nothing holds: the rollout is Progressing; name a step with --step"},
+		"promote while promoting":   {[]string{"promote", "web"}, func(s *control.Status) { s.Phase = workflows.PhasePromoting }, "nothing holds: the rollout is Promoting\n"},
 		"promote while paused":      {[]string{"promote", "web"}, func(s *control.Status) { s.Phase = workflows.PhasePaused }, "the rollout is paused: resume it first"},
 		"promote while stuck":       {[]string{"promote", "web"}, func(s *control.Status) { s.Phase, s.Failure = workflows.PhaseStuck, "no pods" }, "step 1 has failed (no pods): retry, jump, revise or abort"},
 		"promote without a worker":  {[]string{"promote", "web"}, func(s *control.Status) { s.Phase, s.Note = control.PhaseUnknown, "no worker answers" }, "Unknown as far as is known (no worker answers)"},

@@ -68,5 +68,5 @@ func (c *Client) past(ctx context.Context, id, run string) (Past, error) {
 	if err := errors.Join(statusErr, inputErr); err != nil {
 		return Past{}, err
 	}
-	return Past{Status: status, By: in.By, Reason: in.Reason, Change: ChangeText(in.Change)}, nil
+	return Past{Status: status, By: in.By, Reason: in.Reason, Change: purpose(in)}, nil
 }

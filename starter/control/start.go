@@ -78,7 +78,7 @@ const (
 
 // summary is the rollout in one line, for lists in the Temporal UI.
 func summary(in workflows.Input) string {
-	text := fmt.Sprintf("%s: %s", in.Rollout.Workload.Name, ChangeText(in.Change))
+	text := fmt.Sprintf("%s: %s", in.Rollout.Workload.Name, purpose(in))
 	if in.By != "" {
 		text += " by " + in.By
 	}
@@ -89,7 +89,7 @@ func summary(in workflows.Input) string {
 func details(in workflows.Input, link string) string {
 	var b strings.Builder
 	doc := in.Rollout
-	fmt.Fprintf(&b, "**%s %s/%s** on cluster %s: %s\n\n", doc.Workload.Kind, doc.Namespace, doc.Workload.Name, in.Cluster, ChangeText(in.Change))
+	fmt.Fprintf(&b, "**%s %s/%s** on cluster %s: %s\n\n", doc.Workload.Kind, doc.Namespace, doc.Workload.Name, in.Cluster, purpose(in))
 	if in.By != "" || in.Reason != "" {
 		fmt.Fprintf(&b, "started by %s %s\n\n", in.By, in.Reason)
 	}
@@ -104,6 +104,14 @@ func details(in workflows.Input, link string) string {
 		fmt.Fprintf(&b, ", canary %s, hold %s\n", step.Replicas, step.Hold)
 	}
 	return cut(b.String(), maxDetails)
+}
+
+// purpose says in a few words what a run is for.
+func purpose(in workflows.Input) string {
+	if in.Repair {
+		return "repair what an earlier rollout has left"
+	}
+	return ChangeText(in.Change)
 }
 
 // ChangeText says in a few words what a new revision changes.

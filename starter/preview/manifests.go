@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/kubernetes/scheme"
+	sigsyaml "sigs.k8s.io/yaml"
 
 	"sluice.dev/sluice/activities/preflight"
 )
@@ -53,7 +54,7 @@ func decode(manifests []byte, namespace string) ([]runtime.Object, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading object %d of the workload file: %w", n, err)
 		}
-		if len(bytes.TrimSpace(document)) == 0 {
+		if empty(document) {
 			continue
 		}
 		object, kind, err := decoder.Decode(document, nil, nil)
@@ -77,6 +78,12 @@ func decode(manifests []byte, namespace string) ([]runtime.Object, error) {
 			objects = append(objects, running(d)...)
 		}
 	}
+}
+
+// empty says that a document holds nothing but comments and separators.
+func empty(document []byte) bool {
+	var content any
+	return sigsyaml.Unmarshal(document, &content) == nil && content == nil
 }
 
 // running makes the ReplicaSet and the ready pods of a healthy Deployment.

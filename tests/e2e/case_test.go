@@ -3,13 +3,17 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -94,7 +98,28 @@ func (r *rollout) remove() {
 		}
 		_ = r.Temporal.TerminateWorkflow(ctx, harness.DemoWorkflow(r.namespace), "", "the case has failed")
 	}
+	r.record(ctx)
 	require.NoError(r.t, r.RemoveDemo(ctx, r.namespace))
+}
+
+// recordVariable names the folder to which the histories of cases are written,
+// for the replay tests.
+const recordVariable = "SLUICE_RECORD"
+
+// record keeps the history of a case that has passed.
+func (r *rollout) record(ctx context.Context) {
+	dir := os.Getenv(recordVariable)
+	if dir == "" || r.t.Failed() {
+		return
+	}
+	history, err := r.History(ctx, harness.DemoWorkflow(r.namespace), "")
+	var none *serviceerror.NotFound
+	if errors.As(err, &none) {
+		return
+	}
+	require.NoError(r.t, err)
+	name := strings.TrimPrefix(strings.NewReplacer("/", "-", " ", "_").Replace(r.t.Name()), "Test")
+	require.NoError(r.t, harness.RecordHistory(filepath.Join(dir, name+".json.gz"), history))
 }
 
 // awaitGateway waits until every replica of the gateway routes to the

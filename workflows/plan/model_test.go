@@ -16,24 +16,58 @@ type model struct {
 	n int
 	// held template and revision of the workload's pods: 0 is stable, 1.. newer.
 	template, running int
-	// canary pods and their revision.
-	canary, canaryRev int
-	// the route, as written and as the gateway follows it.
+	// canary pods and their revision; canaryAsked of its Deployment.
+	canary, canaryAsked, canaryRev int
+	// backed: the canary Service exists.
+	backed bool
+	// the route, as written.
 	exists bool
 	route  traffic.Route
+	// toCanary: a gateway may follow a route that sends requests to canary; all:
+	// every gateway is known to send every request there.
+	toCanary, all bool
 	// inCanary and inStable: requests may be in flight to that side.
 	inCanary, inStable bool
-	promoting          bool
-	annotated          bool
-	next               int
+	// known: every gateway has the endpoints of the workload's pods.
+	known     bool
+	promoting bool
+	annotated bool
+	next      int
 }
 
-func newModel(n int) *model { return &model{n: n, inStable: true, next: 1} }
+// mixed is what runs while one revision replaces another.
+const mixed = -1
+
+func newModel(n int) *model { return &model{n: n, inStable: true, known: true, next: 1} }
 
 func carriesTraffic(r traffic.Route) bool { return r.Weight > 0 || len(r.Matches) > 0 }
 
-// do performs op or says how it would lose requests.
+// do performs op, to its confirmation, or says how it would lose requests.
 func (m *model) do(op plan.Operation) error {
+	if err := m.write(op); err != nil {
+		return err
+	}
+	switch op.Kind {
+	case plan.EnsureCanary:
+		m.canary = m.canaryAsked
+	case plan.SetRoute:
+		m.toCanary, m.all = carriesTraffic(op.Route), op.Route.Weight == 100
+	case plan.RemoveRoute:
+		m.toCanary = false
+	case plan.Drain:
+		m.drain()
+	case plan.PromoteStable, plan.RestoreTemplate:
+		m.running, m.known = m.settled(), true
+	case plan.ReleaseWorkload:
+		m.backed, m.annotated, m.promoting = false, false, false
+	case plan.HoldRevision:
+	}
+	return nil
+}
+
+// write is the part of op that is done when its activity has only just begun to
+// wait for the consequences.
+func (m *model) write(op plan.Operation) error {
 	switch op.Kind {
 	case plan.HoldRevision:
 		m.annotated = true
@@ -42,8 +76,6 @@ func (m *model) do(op plan.Operation) error {
 		return m.ensureCanary(op)
 	case plan.SetRoute:
 		return m.setRoute(op)
-	case plan.Drain:
-		m.drain()
 	case plan.PromoteStable:
 		return m.replace(m.template)
 	case plan.RestoreTemplate:
@@ -57,26 +89,44 @@ func (m *model) do(op plan.Operation) error {
 		}
 		m.exists, m.route = false, traffic.Route{}
 	case plan.ReleaseWorkload:
-		if m.exists {
-			return fmt.Errorf("the canary goes while its route exists")
-		}
-		if m.inCanary {
-			return fmt.Errorf("the canary goes while requests are in flight to it")
-		}
-		m.canary, m.canaryRev, m.annotated = 0, 0, false
+		return m.release()
+	case plan.Drain:
 	}
 	return nil
 }
 
+// settled is what the workload runs when it has nothing left to replace.
+func (m *model) settled() int {
+	if m.promoting {
+		return m.template
+	}
+	return m.running
+}
+
+func (m *model) release() error {
+	if m.exists {
+		return fmt.Errorf("the canary goes while its route exists")
+	}
+	if m.inCanary {
+		return fmt.Errorf("the canary goes while requests are in flight to it")
+	}
+	m.canary, m.canaryAsked, m.canaryRev = 0, 0, 0
+	return nil
+}
+
 func (m *model) ensureCanary(op plan.Operation) error {
-	busy := m.inCanary || (m.exists && carriesTraffic(m.route))
+	busy := m.inCanary || m.toCanary
 	if busy && op.Replicas < m.canary {
 		return fmt.Errorf("canary shrinks from %d to %d with requests on it", m.canary, op.Replicas)
 	}
 	if busy && m.canaryRev != m.template {
 		return fmt.Errorf("canary is replaced with requests on it")
 	}
-	m.canary, m.canaryRev = op.Replicas, m.template
+	m.canary = min(m.canary, op.Replicas)
+	if m.canaryRev != m.template {
+		m.canary = 0
+	}
+	m.backed, m.canaryAsked, m.canaryRev = true, op.Replicas, m.template
 	return nil
 }
 
@@ -87,36 +137,45 @@ func (m *model) setRoute(op plan.Operation) error {
 	if carriesTraffic(op.Route) && m.canaryRev != m.template && !m.promoting {
 		return fmt.Errorf("requests are routed to a superseded revision")
 	}
+	if op.Route.Weight < 100 && !m.known {
+		return fmt.Errorf("requests return to pods that a gateway may not know")
+	}
 	m.exists, m.route = true, op.Route
-	m.inCanary = m.inCanary || carriesTraffic(op.Route)
-	m.inStable = m.inStable || op.Route.Weight < 100
+	m.toCanary = m.toCanary || carriesTraffic(op.Route)
+	m.inCanary = m.inCanary || m.toCanary
+	if op.Route.Weight < 100 {
+		m.all, m.inStable = false, true
+	}
 	return nil
 }
 
 func (m *model) drain() {
-	if !m.exists || !carriesTraffic(m.route) {
-		m.inCanary = false
-	}
-	if m.exists && m.route.Weight == 100 {
-		m.inStable = false
-	}
+	m.inCanary = m.inCanary && m.toCanary
+	m.inStable = m.inStable && !m.all
 }
 
-// replace makes the pods of the workload run a revision.
+// replace makes the pods of the workload run a revision. Where they do already,
+// nothing happens.
 func (m *model) replace(revision int) error {
+	if m.running == revision && m.template == revision {
+		return nil
+	}
 	if m.inStable {
 		return fmt.Errorf("the workload is replaced while requests may be in flight to it")
 	}
 	if !m.exists || m.route.Weight != 100 || m.canary < m.n {
 		return fmt.Errorf("the workload is replaced without cover: route %v, canary %d of %d", m.route, m.canary, m.n)
 	}
-	m.template, m.running, m.promoting = revision, revision, true
+	m.template, m.running, m.promoting, m.known = revision, mixed, true, false
 	return nil
 }
 
 // clean says what is left behind.
 func (m *model) clean() error {
-	if m.exists || m.canary != 0 || m.annotated {
+	if m.running != m.template {
+		return fmt.Errorf("the workload runs %d and has template %d", m.running, m.template)
+	}
+	if m.exists || m.backed || m.canaryAsked != 0 || m.annotated {
 		return fmt.Errorf("left behind: route %v, canary %d, annotation %v", m.exists, m.canary, m.annotated)
 	}
 	return nil

@@ -16,17 +16,18 @@ func WorldOf(m preflight.Remains) World {
 	w.Restored = !m.Held
 	w.MaybeCanary, w.Canary, w.CanaryAsked = m.Canary, m.Replicas, m.Replicas
 	// A route may be gone without any gateway having noticed.
-	w.MaybeRoute = m.Routed || m.Canary
+	w.MaybeRoute = m.Routed || m.Canary && m.Observed.Ref.Ingress != ""
 	w.MaybeCarries = m.Routed && m.Backed
-	w.CanaryDrained = !w.MaybeRoute
+	w.CanaryDrained = true
 	w.Asked = traffic.Route{Weight: m.Weight}
-	w.MaybePromoting = m.Promoting
-	if covered := m.Carries && m.Backed && m.Replicas > 0; m.Promoting {
-		w.Unattended = m.Promoted || m.Restored || !covered
-		if m.Weight == 100 {
-			// The promotion began when this was confirmed.
-			w.Confirmed = w.Asked
-		}
+	if !m.Promoting {
+		return w
+	}
+	covered := m.Carries && m.Backed && m.Replicas > 0
+	w.MaybePromoting, w.Unattended = true, m.Promoted || m.Restored || !covered
+	if m.Weight == 100 {
+		// The promotion began when this was confirmed.
+		w.Confirmed = w.Asked
 	}
 	return w
 }

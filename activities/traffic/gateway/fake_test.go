@@ -59,10 +59,16 @@ func (v *fakeView) service(namespace, name string, port int32) {
 
 // endpoints replaces the slices of a Service by one with ready pods.
 func (v *fakeView) endpoints(namespace, service, portName string, port int32, addresses ...string) *discoveryv1.EndpointSlice {
-	s := &discoveryv1.EndpointSlice{Ports: []discoveryv1.EndpointPort{{Name: &portName, Port: &port}}}
+	var list []discoveryv1.Endpoint
 	for _, address := range addresses {
-		s.Endpoints = append(s.Endpoints, endpoint(address, true, true, false))
+		list = append(list, endpoint(address, true, true, false))
 	}
+	return v.publish(namespace, service, portName, port, list...)
+}
+
+// publish replaces the slices of a Service by one.
+func (v *fakeView) publish(namespace, service, portName string, port int32, list ...discoveryv1.Endpoint) *discoveryv1.EndpointSlice {
+	s := &discoveryv1.EndpointSlice{Ports: []discoveryv1.EndpointPort{{Name: &portName, Port: &port}}, Endpoints: list}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.slices[namespace+"/"+service] = []*discoveryv1.EndpointSlice{s}
@@ -201,7 +207,10 @@ func newSite(t *testing.T, change ...func(*Config)) *site {
 	return s
 }
 
+// confirm gives up after some minutes, so that a mistake fails and does not hang.
 func (s *site) confirm(ctx context.Context, want Want) (Result, time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
 	begun := time.Now()
 	result, err := s.gateways.Confirm(ctx, traefikClass, want, func(progress string) { s.told = append(s.told, progress) })
 	return result, time.Since(begun), err

@@ -190,8 +190,7 @@ func TestConfirmStartsTheDwellAgainWhenInterrupted(t *testing.T) {
 
 func TestConfirmTerminatingReplicas(t *testing.T) {
 	leaving := func(s *site, serving bool) {
-		slice := s.endpoints("edge", "traefik", "web", 8000, "10.0.0.1")
-		slice.Endpoints = append(slice.Endpoints, endpoint("10.0.0.2", false, serving, true))
+		s.publish("edge", "traefik", "web", 8000, endpoint("10.0.0.1", true, true, false), endpoint("10.0.0.2", false, serving, true))
 	}
 	t.Run("one that serves has to confirm", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -205,18 +204,30 @@ func TestConfirmTerminatingReplicas(t *testing.T) {
 			require.GreaterOrEqual(t, took, 2*time.Second)
 		})
 	})
-	t.Run("one that has closed its doors has not", func(t *testing.T) {
+	// refusing is a site whose second replica has closed its port, on real sockets.
+	refusing := func(t *testing.T) *site {
 		s := newSite(t)
 		s.first.take(10, nil)
 		server := httptest.NewServer(s.first)
-		defer server.Close()
+		t.Cleanup(server.Close)
 		closed := httptest.NewServer(http.NotFoundHandler())
 		closed.Close()
 		s.gateways.client.Transport = rerouted{"10.0.0.1:8080": server.Listener.Addr().String(), "10.0.0.2:8080": closed.Listener.Addr().String()}
+		return s
+	}
+	t.Run("one that has closed its doors has not", func(t *testing.T) {
+		s := refusing(t)
 		leaving(s, true)
 		result, _, err := s.confirm(t.Context(), weight(10))
 		require.NoError(t, err)
 		require.Equal(t, 2, result.Replicas)
+	})
+	t.Run("one that is ready and refuses has to confirm", func(t *testing.T) {
+		s := refusing(t)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*defaultDwell)
+		defer cancel()
+		_, _, err := s.confirm(ctx, weight(10))
+		require.ErrorContains(t, err, "confirmed by 1 of 2 gateway replicas; 10.0.0.2:8080 refuses connections")
 	})
 }
 

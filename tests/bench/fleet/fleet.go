@@ -17,8 +17,11 @@ import (
 // App is one application: the name of its Deployment, Service and Ingress.
 type App struct{ Namespace, Name string }
 
-// Key is the namespace and the name of its canary Ingress.
-func (a App) CanaryKey() string { return a.Namespace + "/" + a.Name + "-canary" }
+// Key is its namespace and name.
+func (a App) Key() string { return a.Namespace + "/" + a.Name }
+
+// CanaryKey is the namespace and the name of its canary's objects.
+func (a App) CanaryKey() string { return a.Key() + "-canary" }
 
 // Fleet is a number of applications.
 type Fleet struct {

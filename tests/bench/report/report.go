@@ -110,4 +110,6 @@ func number(value float64) string {
 	return fmt.Sprintf("%.2f", value)
 }
 
-func withUnit(value float64, unit string) string { return strings.TrimSpace(number(value) + " " + unit) }
+func withUnit(value float64, unit string) string {
+	return strings.TrimSpace(number(value) + " " + unit)
+}

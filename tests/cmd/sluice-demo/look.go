@@ -133,10 +133,20 @@ func answerRows(w load.Window, byCohort bool) [][]string {
 }
 
 // liveShares tells the shares in one line.
-func liveShares(w load.Window) string {
+func liveShares(w load.Window, byCohort bool) string {
 	text := fmt.Sprintf("%d answers, %d lost", w.Good, w.Lost())
-	for _, v := range slices.Sorted(maps.Keys(w.Versions)) {
-		text += fmt.Sprintf(", %s %s", v, strings.TrimSpace(percent(w.Share(v))))
+	add := func(who string, versions map[string]int64, share func(string) float64) {
+		for _, v := range slices.Sorted(maps.Keys(versions)) {
+			text += fmt.Sprintf(", %s%s %s", who, v, strings.TrimSpace(percent(share(v))))
+		}
+	}
+	if !byCohort {
+		add("", w.Versions, w.Share)
+		return text
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.Cohorts)) {
+		group := w.Cohorts[name]
+		add(name+" ", group.Versions, group.Share)
 	}
 	return text
 }
@@ -149,17 +159,18 @@ const lookEvery = 100 * time.Millisecond
 
 // measure watches a hold for the pause and shows what clients saw.
 func (s *story) measure(ctx context.Context, st workflows.Status) error {
-	w, err := s.sample(ctx, holdMark(st), s.pause)
+	byCohort := len(st.Confirmed.Matches) > 0
+	w, err := s.sample(ctx, holdMark(st), byCohort)
 	if err != nil {
 		return err
 	}
-	s.showAnswers(w, len(st.Confirmed.Matches) > 0)
+	s.showAnswers(w, byCohort)
 	return nil
 }
 
 // sample returns what clients saw since a mark, after the pause and with enough
 // answers to tell a share.
-func (s *story) sample(ctx context.Context, mark string, pause time.Duration) (load.Window, error) {
+func (s *story) sample(ctx context.Context, mark string, byCohort bool) (load.Window, error) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for {
@@ -167,10 +178,10 @@ func (s *story) sample(ctx context.Context, mark string, pause time.Duration) (l
 		if err != nil {
 			return w, err
 		}
-		if w.Good >= least && w.To.Sub(w.From) >= pause {
+		if w.Good >= least && w.To.Sub(w.From) >= s.pause {
 			return w, nil
 		}
-		s.draw(liveShares(w))
+		s.draw(liveShares(w, byCohort))
 		select {
 		case <-ctx.Done():
 			return w, context.Cause(ctx)

@@ -74,7 +74,8 @@ func TestAnswerRows(t *testing.T) {
 		{"android", "v2", bar(0.2), " 20.0 %", "1"},
 		{"everyone", "v1", bar(1), "100.0 %", "5"},
 	}, answerRows(w, true))
-	require.Equal(t, "10 answers, 0 lost, v1 90.0 %, v2 10.0 %", liveShares(w))
+	require.Equal(t, "10 answers, 0 lost, v1 90.0 %, v2 10.0 %", liveShares(w, false))
+	require.Equal(t, "10 answers, 0 lost, android v1 80.0 %, android v2 20.0 %, everyone v1 100.0 %", liveShares(w, true))
 }
 
 func TestTitles(t *testing.T) {

@@ -45,6 +45,7 @@ func (s *story) invite() {
 // awaitPerson shows what clients see until the rollout no longer holds at its
 // step.
 func (s *story) awaitPerson(ctx context.Context, held workflows.Status) error {
+	byCohort := len(held.Confirmed.Matches) > 0
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for {
@@ -52,13 +53,13 @@ func (s *story) awaitPerson(ctx context.Context, held workflows.Status) error {
 		if err != nil {
 			return err
 		}
-		s.draw(liveShares(w) + "; waiting for you")
+		s.draw(liveShares(w, byCohort) + "; waiting for you")
 		st, err := s.Status(ctx, namespace)
 		if err != nil {
 			return err
 		}
 		if st.Phase != workflows.PhaseHolding || holdsAnew(held, st) {
-			s.showAnswers(w, len(held.Confirmed.Matches) > 0)
+			s.showAnswers(w, byCohort)
 			return nil
 		}
 		select {

@@ -125,7 +125,7 @@ func (s *story) finish(ctx context.Context, st workflows.Status) error {
 	if err := s.showPods(ctx); err != nil {
 		return err
 	}
-	w, err := s.sample(ctx, mark, s.pause)
+	w, err := s.sample(ctx, mark, false)
 	if err != nil {
 		return err
 	}

@@ -171,7 +171,10 @@ func (s *story) showLosses(w load.Window) {
 		if what == "" {
 			what = fmt.Sprintf("status %d", f.Status)
 		}
-		s.line(bad, fmt.Sprintf("  %s %s %s: %s", f.At.Format("15:04:05.000"), f.Cohort, f.Kind, what))
+		text := fmt.Sprintf("%s %s %s: %s", f.At.Format("15:04:05.000"), f.Cohort, f.Kind, what)
+		for _, line := range wrap(text, width-2) {
+			s.line(bad, "  "+line)
+		}
 	}
 }
 

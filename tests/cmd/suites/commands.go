@@ -51,7 +51,7 @@ func (s step) timeout() time.Duration {
 // packages lists the packages of a module that no suite names, by their folders.
 func (r *runner) packages(ctx context.Context, dir string) ([]string, error) {
 	home := filepath.Join(r.root, dir)
-	out, err := r.command(ctx, dir, []string{"go", "list", "-f", "{{.Dir}}", "./..."}).Output()
+	out, err := r.command(ctx, dir, []string{"go", "list", "-e", "-f", "{{.Dir}}", "./..."}).Output()
 	if err != nil {
 		return nil, fmt.Errorf("listing the packages in %s: %w%s", dir, err, stderrOf(err))
 	}

@@ -95,7 +95,9 @@ func (r *testReader) fail(e event, key testKey) {
 	r.failed++
 	r.failing[e.Package] = true
 	if e.FailedBuild != "" {
-		r.reasons = append(r.reasons, r.output[testKey{pkg: e.FailedBuild}]...)
+		build := testKey{pkg: e.FailedBuild}
+		r.reasons = append(r.reasons, r.output[build]...)
+		delete(r.output, build) // once, however many packages need it
 	}
 	if e.Test == "" {
 		r.reasons = append(r.reasons, r.unended(e.Package)...)

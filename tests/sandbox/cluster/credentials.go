@@ -39,8 +39,7 @@ type identity struct {
 }
 
 // identities returns the users of the parts. The sandbox's own are masters,
-// so that none waits for roles to appear. So are nodes, whose program lists
-// nodes to see whether the API server answers, which a node alone may not.
+// so that none waits for roles to appear; nodes have a node's rights.
 func (p Plan) identities() []identity {
 	users := []identity{
 		{adminUser, "admin", []string{masters}},
@@ -52,7 +51,7 @@ func (p Plan) identities() []identity {
 	}
 	for i := range p.Options.Nodes {
 		name := nodeName(i + 1)
-		users = append(users, identity{name, "system:node:" + name, []string{"system:nodes", masters}})
+		users = append(users, identity{name, "system:node:" + name, []string{"system:nodes"}})
 	}
 	return users
 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
@@ -56,7 +57,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	if err := waitForAPI(ctx, config); err != nil {
+	if err := waitForAPI(ctx, config, o.name); err != nil {
 		if ctx.Err() != nil {
 			return nil // Ended before it began.
 		}
@@ -74,9 +75,10 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-// waitForAPI waits until the API server answers. The kubelet would wait too,
-// but it doubles its pause each time, and says so.
-func waitForAPI(ctx context.Context, config *rest.Config) error {
+// waitForAPI waits until the API server answers for the node of a name, which
+// it need not know yet. The kubelet would wait too, but it doubles its pause
+// each time, and says so. A node may read no other node than itself.
+func waitForAPI(ctx context.Context, config *rest.Config, name string) error {
 	client, err := clientset.NewForConfig(config)
 	if err != nil {
 		return fmt.Errorf("making the node's API client: %w", err)
@@ -84,7 +86,8 @@ func waitForAPI(ctx context.Context, config *rest.Config) error {
 	tick := time.NewTicker(apiInterval)
 	defer tick.Stop()
 	for {
-		if _, err = client.CoreV1().Nodes().List(ctx, metav1.ListOptions{Limit: 1}); err == nil {
+		_, err = client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+		if err == nil || apierrors.IsNotFound(err) {
 			return nil
 		}
 		select {

@@ -1,0 +1,119 @@
+package preview
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"sluice.dev/sluice/activities/preflight"
+	"sluice.dev/sluice/activities/workload"
+	"sluice.dev/sluice/config"
+	"sluice.dev/sluice/workflows/plan"
+)
+
+// seed reads a file of the command line's tests: the manifests and documents
+// that everything began with.
+func seed(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile("../cli/testdata/" + name)
+	require.NoError(t, err)
+	return data
+}
+
+func request(t *testing.T, image string) preflight.InspectRequest {
+	t.Helper()
+	doc, err := config.ParseOne(seed(t, "rollout.yaml"), config.Options{})
+	require.NoError(t, err)
+	return preflight.InspectRequest{ID: "plan", Rollout: doc, Change: workload.Change{Images: map[string]string{"main": image}}}
+}
+
+func TestMake(t *testing.T) {
+	req := request(t, "version:v2")
+	observed, err := InspectManifests(t.Context(), seed(t, "app.yaml"), req)
+	require.NoError(t, err)
+
+	got, err := Make("here", &req.Rollout, observed)
+
+	require.NoError(t, err)
+	require.Equal(t, 5, got.Replicas)
+	require.Equal(t, 5, got.Ready)
+	require.Contains(t, got.Warnings, fromFile)
+	require.Len(t, got.Stages, 3)
+	require.Equal(t, []string{"approval", "approval", "none"}, []string{got.Stages[0].Hold, got.Stages[1].Hold, got.Stages[2].Hold})
+	require.Equal(t, []plan.Kind{plan.HoldRevision, plan.EnsureCanary, plan.SetRoute, plan.SetRoute}, kinds(got.Stages[0]))
+	require.Equal(t, []plan.Kind{plan.EnsureCanary, plan.SetRoute}, kinds(got.Stages[1]))
+	last := got.Stages[2].Operations
+	require.Equal(t, plan.ReleaseWorkload, last[len(last)-1].Kind)
+	require.Zero(t, last[len(last)-1].Canary)
+	for _, stage := range got.Stages {
+		for _, op := range stage.Operations {
+			require.NotEmpty(t, op.What)
+			require.NotNil(t, op.Objects)
+		}
+	}
+}
+
+func kinds(s Stage) []plan.Kind {
+	var all []plan.Kind
+	for _, op := range s.Operations {
+		all = append(all, op.Kind)
+	}
+	return all
+}
+
+func TestMakeTellsTheWorldAfterEachOperation(t *testing.T) {
+	req := request(t, "version:v2")
+	observed := preflight.Observed{Replicas: 4}
+
+	got, err := Make("here", &req.Rollout, observed)
+
+	require.NoError(t, err)
+	type world struct{ canary, weight int }
+	var worlds []world
+	for _, stage := range got.Stages {
+		end := stage.Operations[len(stage.Operations)-1]
+		worlds = append(worlds, world{end.Canary, end.Weight})
+	}
+	require.Equal(t, []world{{1, 10}, {2, 30}, {0, 0}}, worlds)
+}
+
+func TestManifests(t *testing.T) {
+	cases := map[string]struct {
+		manifest string
+		want     int
+		err      string
+	}{
+		"seed":          {string(seed(t, "app.yaml")), 3 + 1 + 5, ""},
+		"other kinds":   {"apiVersion: example.com/v1\nkind: Shop\nmetadata: {name: a}\n", 0, ""},
+		"empty":         {"---\n---\n", 0, ""},
+		"default size":  {"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n", 1 + 1 + 1, ""},
+		"unknown field": {"apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {port: 1}\n", 0, `reading object 1 of the workload file: strict decoding error: unknown field "spec.port"`},
+		"a list":        {"apiVersion: v1\nkind: ServiceList\nitems: []\n", 0, "object 1 of the workload file is a ServiceList: write its items one by one"},
+		"not YAML":      {"a: [", 0, "reading object 1 of the workload file"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			objects, err := decode([]byte(tc.manifest), "shop")
+			if tc.err != "" {
+				require.ErrorContains(t, err, tc.err)
+				return
+			}
+			require.NoError(t, err)
+			require.Len(t, objects, tc.want)
+		})
+	}
+}
+
+func TestInspectManifestsRefuses(t *testing.T) {
+	_, err := InspectManifests(t.Context(), seed(t, "app.yaml"), request(t, "registry.cn-hangzhou.aliyuncs.com/mse-ingress/version:v1"))
+
+	require.ErrorContains(t, err, "the change is what runs already")
+	require.NotContains(t, err.Error(), "type: Refused", "the wrapper is Temporal's")
+}
+
+func TestHoldText(t *testing.T) {
+	require.Equal(t, "30s", holdText(config.Hold{Mode: config.HoldTimed, Duration: config.Duration(30 * time.Second)}))
+	require.Equal(t, "none", holdText(config.Hold{Mode: config.HoldNone}))
+}

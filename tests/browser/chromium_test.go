@@ -1,9 +1,11 @@
 package browser
 
 import (
+	"context"
 	"errors"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -24,15 +26,19 @@ func findChromium() (string, error) {
 // line, and high enough for the history of a rollout.
 const windowWidth, windowHeight = 1720, 1700
 
+// closing bounds how long the browser may take to end by itself.
+const closing = 10 * time.Second
+
 // openBrowser starts Chromium without a display, with a profile of its own that
-// goes with the test, and returns its one page.
+// goes with it, and returns its one page.
 func openBrowser(t *testing.T, path, pictures string) *page {
 	t.Helper()
-	profile := t.TempDir()
-	allocator, free := chromedp.NewExecAllocator(t.Context(),
-		chromedp.ExecPath(path), chromedp.UserDataDir(profile),
-		// What the browser keeps outside its profile goes there too.
-		chromedp.Env("HOME="+profile, "XDG_CONFIG_HOME="+profile, "XDG_CACHE_HOME="+profile),
+	// What the browser writes outside its profile goes with the test.
+	home := t.TempDir()
+	// The test's own context ends before the browser is closed in order.
+	allocator, free := chromedp.NewExecAllocator(context.Background(),
+		chromedp.ExecPath(path),
+		chromedp.Env("HOME="+home, "TMPDIR="+home, "XDG_CONFIG_HOME="+home, "XDG_CACHE_HOME="+home),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-background-networking", true),
@@ -45,8 +51,14 @@ func openBrowser(t *testing.T, path, pictures string) *page {
 		chromedp.WindowSize(windowWidth, windowHeight),
 	)
 	t.Cleanup(free)
-	ctx, closePage := chromedp.NewContext(allocator)
-	t.Cleanup(closePage)
+	ctx, _ := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		bounded, cancel := context.WithTimeout(ctx, closing)
+		defer cancel()
+		if err := chromedp.Cancel(bounded); err != nil {
+			t.Logf("the browser did not end by itself and was killed: %v", err)
+		}
+	})
 	require.NoError(t, chromedp.Do(ctx), "starting %s", path)
 	return &page{t: t, ctx: ctx, pictures: pictures}
 }

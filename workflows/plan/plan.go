@@ -79,6 +79,9 @@ type World struct {
 	// gateway follows.
 	Asked     traffic.Route `json:"asked"`
 	Confirmed traffic.Route `json:"confirmed"`
+	// RouteUnsure: a route was asked for since the last one was confirmed, so that
+	// nobody knows which of them the gateway follows.
+	RouteUnsure bool `json:"routeUnsure,omitempty"`
 	// MaybeCarries: the gateway may send requests to canary. It is so from the
 	// write of a route that does until one that does not is confirmed.
 	MaybeCarries bool `json:"maybeCarries,omitempty"`
@@ -112,6 +115,11 @@ func carries(r traffic.Route) bool { return r.Weight > 0 || len(r.Matches) > 0 }
 // same says whether two routes select the same requests.
 func same(a, b traffic.Route) bool {
 	return a.Weight == b.Weight && slices.EqualFunc(a.Matches, b.Matches, sameMatch)
+}
+
+// follows says whether the gateway is known to follow a route.
+func follows(w World, route traffic.Route) bool {
+	return !w.RouteUnsure && same(w.Asked, route) && same(w.Confirmed, route)
 }
 
 func sameMatch(a, b config.Match) bool {
@@ -178,7 +186,7 @@ func Step(r *config.Rollout, w World, i int) []Operation {
 	if !w.RouteExists && !carries(want) {
 		return ops
 	}
-	if !same(w.Confirmed, want) || !same(w.Asked, want) || !w.RouteExists {
+	if !follows(w, want) || !w.RouteExists {
 		ops = append(ops, setRoute(w, want, replicas))
 	}
 	return ops
@@ -314,8 +322,7 @@ func coverReturn(r *config.Rollout, w World) []Operation {
 		ops = append(ops, Operation{Kind: EnsureCanary, Replicas: w.Replicas})
 		need = w.Replicas
 	}
-	full := traffic.Route{Weight: 100}
-	if !same(w.Asked, full) || !same(w.Confirmed, full) {
+	if full := (traffic.Route{Weight: 100}); !follows(w, full) {
 		ops = append(ops, Operation{Kind: SetRoute, Route: full, NeedCanary: need})
 	}
 	if !after(w, ops).StableDrained {

@@ -144,6 +144,42 @@ func TestAbortStartsAgainAfterEveryOperationOfItself(t *testing.T) {
 	}
 }
 
+// TestAbortTriesAgainWhatFailed lets each operation of an abort fail before it
+// did anything, after one on the way forward that was written and not confirmed.
+func TestAbortTriesAgainWhatFailed(t *testing.T) {
+	for name, r := range documents {
+		worlds, ops := forward(t, r)
+		for i, op := range ops {
+			for fails := range 6 {
+				t.Run(fmt.Sprintf("%s/%d %s/abort fails at %d", name, i, op.Kind, fails), func(t *testing.T) {
+					m := newModel(5)
+					for _, before := range ops[:i] {
+						require.NoError(t, m.do(before))
+					}
+					w := worlds[i].Begin(op)
+					require.NoError(t, m.write(op))
+					if !plan.CanAbort(w) {
+						return
+					}
+					for range fails {
+						if list := plan.Abort(r, w); len(list) > 0 {
+							w = w.Begin(list[0])
+							require.NoError(t, m.do(list[0]))
+							w = w.Done(list[0])
+						}
+					}
+					if list := plan.Abort(r, w); len(list) > 0 {
+						w = w.Begin(list[0])
+					}
+					drive(t, m, w, abort(r))
+					require.NoError(t, m.clean())
+					require.Equal(t, 0, m.running)
+				})
+			}
+		}
+	}
+}
+
 // TestRandomJumpsAndRevisions goes through random documents by random jumps,
 // scalings and new revisions (invariants I1, I4, I5, I15, I16 of the contract).
 func TestRandomJumpsAndRevisions(t *testing.T) {
@@ -162,6 +198,14 @@ func TestRandomJumpsAndRevisions(t *testing.T) {
 						w = drive(t, m, w, empty(r))
 						m.next++
 						w = drive(t, m, w.Begin(plan.Operation{Kind: plan.HoldRevision}), stepTo(r, 0))
+					}
+				case 2:
+					// An operation is abandoned, whether it has written or not.
+					if ops := plan.Step(r, w, rnd.IntN(len(r.Steps))); len(ops) > 0 && ops[0].Kind != plan.HoldRevision {
+						w = w.Begin(ops[0])
+						if rnd.IntN(2) == 0 {
+							require.NoError(t, m.write(ops[0]))
+						}
 					}
 				default:
 					w = drive(t, m, w, stepTo(r, rnd.IntN(len(r.Steps))))

@@ -17,8 +17,8 @@ func WorldOf(m preflight.Remains) World {
 	w.MaybeCanary, w.Canary, w.CanaryAsked = m.Canary, m.Replicas, m.Replicas
 	// A route may be gone without any gateway having noticed.
 	w.MaybeRoute = m.Routed || m.Canary && m.Observed.Ref.Ingress != ""
-	w.MaybeCarries = m.Routed && m.Backed
-	w.CanaryDrained = true
+	w.RouteUnsure, w.MaybeCarries = m.Routed, m.Routed && m.Backed
+	w.CanaryDrained = !m.Routed && !m.Canary
 	w.Asked = traffic.Route{Weight: m.Weight}
 	if !m.Promoting {
 		return w
@@ -27,7 +27,7 @@ func WorldOf(m preflight.Remains) World {
 	w.MaybePromoting, w.Unattended = true, m.Promoted || m.Restored || !covered
 	if m.Weight == 100 {
 		// The promotion began when this was confirmed.
-		w.Confirmed = w.Asked
+		w.RouteUnsure, w.Confirmed = false, w.Asked
 	}
 	return w
 }

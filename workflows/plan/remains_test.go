@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sluice.dev/sluice/activities/preflight"
+	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/workflows/plan"
 )
@@ -60,22 +61,26 @@ var losses = map[string]func(m *model, op plan.Operation) error{
 		return err
 	},
 	"after": func(m *model, op plan.Operation) error { return m.do(op) },
+	// Whoever deletes the route takes away the cover too.
+	"after, route deleted by hand": func(m *model, op plan.Operation) error {
+		err := m.do(op)
+		m.exists, m.route = false, traffic.Route{}
+		return err
+	},
 }
 
-// requireRepaired repairs a copy of what is there, at once and after the repair
-// itself was lost again and again.
-func requireRepaired(t *testing.T, at string, m *model, r *config.Rollout) {
+// requireRepaired repairs copies of what is there: at once, and after the repair
+// itself was lost after each of its operations.
+func requireRepaired(t *testing.T, m *model, r *config.Rollout) {
 	t.Helper()
 	for lost := range maxOperations {
-		t.Run(fmt.Sprintf("%s, repair lost after %d", at, lost), func(t *testing.T) {
-			c := *m
-			repair(t, &c, r, lost)
-			if c.remains().Found {
-				completes := repair(t, &c, r, maxOperations)
-				require.Equal(t, completes, c.running != 0)
-			}
-			require.NoError(t, c.clean())
-		})
+		c := *m
+		repair(t, &c, r, lost)
+		if c.remains().Found {
+			completes := repair(t, &c, r, maxOperations)
+			require.Equal(t, completes, c.running != 0)
+		}
+		require.NoError(t, c.clean(), "repair lost after %d operations", lost)
 	}
 }
 
@@ -116,20 +121,23 @@ func paths(t *testing.T, r *config.Rollout) map[string][]plan.Operation {
 func TestRepairFromEveryPointOfLoss(t *testing.T) {
 	for name, r := range documents {
 		for path, ops := range paths(t, r) {
-			for i, op := range ops {
-				for loss, apply := range losses {
-					m := newModel(5)
-					for _, before := range ops[:i] {
-						require.NoError(t, m.do(before))
-						if before.Kind == plan.HoldRevision {
-							m.next++
+			for loss, lose := range losses {
+				t.Run(fmt.Sprintf("%s/%s/%s", name, path, loss), func(t *testing.T) {
+					for i, op := range ops {
+						m := newModel(5)
+						for _, before := range ops[:i] {
+							require.NoError(t, m.do(before))
+							if before.Kind == plan.HoldRevision {
+								m.next++
+							}
+						}
+						require.NoError(t, lose(m, op))
+						if m.remains().Found {
+							t.Logf("%d: %s: %s", i, op.Kind, m.remains())
+							requireRepaired(t, m, r)
 						}
 					}
-					require.NoError(t, apply(m, op))
-					if m.remains().Found {
-						requireRepaired(t, fmt.Sprintf("%s/%s/%d %s %s", name, path, i, op.Kind, loss), m, r)
-					}
-				}
+				})
 			}
 		}
 	}

@@ -16,7 +16,7 @@ func (w World) Begin(op Operation) World {
 	case EnsureCanary:
 		w.MaybeCanary, w.CanaryAsked = true, op.Replicas
 	case SetRoute:
-		w.MaybeRoute, w.Asked = true, op.Route
+		w.MaybeRoute, w.RouteUnsure, w.Asked = true, true, op.Route
 		if carries(op.Route) {
 			w.MaybeCarries, w.CanaryDrained = true, false
 		}
@@ -44,19 +44,21 @@ func (w World) Done(op Operation) World {
 	case EnsureCanary:
 		w.Canary = op.Replicas
 	case SetRoute:
-		w.RouteExists, w.Confirmed, w.MaybeCarries = true, op.Route, carries(op.Route)
+		w.RouteExists, w.RouteUnsure, w.Confirmed = true, false, op.Route
+		w.MaybeCarries = carries(op.Route)
 	case Drain:
 		// What carries no request at the time of a drain is drained by it.
 		if !w.MaybeCarries {
 			w.CanaryDrained = true
 		}
-		if w.Confirmed.Weight == 100 {
+		if w.Confirmed.Weight == 100 && !w.RouteUnsure {
 			w.StableDrained = true
 		}
 	case PromoteStable:
 		w.Promoted, w.Restored = true, false
 	case RemoveRoute:
-		w.MaybeRoute, w.RouteExists, w.MaybeCarries, w.Confirmed = false, false, false, traffic.Route{}
+		w.MaybeRoute, w.RouteExists, w.RouteUnsure, w.Confirmed = false, false, false, traffic.Route{}
+		w.MaybeCarries = false
 	case RestoreTemplate:
 		w.Restored, w.Held, w.MaybeHeld = true, false, false
 	case ReleaseWorkload:

@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"time"
@@ -72,6 +73,15 @@ func findRoot() (string, error) {
 	return "", fmt.Errorf("run this inside the project's folder")
 }
 
+// missing says whether a program is needed and not installed.
+func missing(program string) bool {
+	if program == "" {
+		return false
+	}
+	_, err := exec.LookPath(program)
+	return err != nil
+}
+
 // runAll runs suites one after the other, up to the first that fails, and prints
 // the closing line.
 func runAll(ctx context.Context, r *runner, chosen []suite) int {
@@ -79,6 +89,10 @@ func runAll(ctx context.Context, r *runner, chosen []suite) int {
 	var sum counts
 	code := 0
 	for i, s := range chosen {
+		if missing(s.needs) && len(chosen) > 1 {
+			r.screen.line(fmt.Sprintf("%-9s left out: it needs %s, which is not installed", s.name, s.needs))
+			continue
+		}
 		result := r.run(ctx, s)
 		sum.add(result.counts)
 		if ctx.Err() != nil {

@@ -13,6 +13,9 @@ type suite struct {
 	steps       []step
 	// extra suites run only when they are named.
 	extra bool
+	// needs is a program that few machines have; without it the suite is left
+	// out, and said to be, unless it is named. CI installs it.
+	needs string
 }
 
 // step is one command of a suite.
@@ -60,6 +63,9 @@ func table() []suite {
 			{dir: ".", do: rest},
 			{dir: "tests", do: rest},
 		}},
+		{name: "replay", about: "recorded histories of real rollouts against the workflow of today", steps: []step{
+			{dir: "tests", do: tests, args: []string{"./replay"}},
+		}},
 		{name: "build", about: "the sandbox's parts: from nothing about 20 minutes, else seconds", steps: []step{
 			{dir: "tests", do: build, args: []string{"go", "run", "./sandbox/cmd/sluice-sandbox", "build"}, limit: 80 * time.Minute},
 		}},
@@ -74,6 +80,9 @@ func table() []suite {
 		}},
 		{name: "e2e", about: "rollouts on the sandbox under load that must lose nothing", steps: []step{
 			{dir: "tests", do: tests, args: []string{"./e2e"}, limit: 40 * time.Minute},
+		}},
+		{name: "browser", about: "a rollout seen and promoted in the Temporal Web UI", needs: "chromium", steps: []step{
+			{dir: "tests", do: tests, args: []string{"./browser"}, limit: 10 * time.Minute},
 		}},
 		{name: "fuzz", about: "every fuzz target for a short time", extra: true, steps: []step{
 			{dir: ".", do: fuzz},

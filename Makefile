@@ -13,7 +13,7 @@ define compile
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint e2e fuzz bench build sandbox clean
+.PHONY: help demo test unit lint replay e2e browser fuzz bench build sandbox clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\): ## \(.*\)/  make \1@\2/p' Makefile | while IFS=@ read -r name text; do printf '%-15s %s\n' "$$name" "$$text"; done
@@ -34,17 +34,25 @@ lint: ## gofmt, go vet, determinism of workflows
 	$(call compile,suites,./cmd/suites)
 	@bin/suites lint
 
+replay: ## workflows that ran before are replayed
+	$(call compile,suites,./cmd/suites)
+	@bin/suites replay
+
 e2e: ## rollouts on a sandbox, under load
 	$(call compile,suites,./cmd/suites)
 	@bin/suites e2e
+
+browser: ## a rollout in the Temporal UI, in Chromium
+	$(call compile,suites,./cmd/suites)
+	@bin/suites browser
 
 fuzz: ## every fuzz target for 15 seconds
 	$(call compile,suites,./cmd/suites)
 	@bin/suites fuzz
 
-bench: ## how long a sandbox takes to start
-	$(call compile,sluice-sandbox,./sandbox/cmd/sluice-sandbox)
-	@bin/sluice-sandbox bench-start
+bench: ## figures on a sandbox, next to targets and peers
+	$(call compile,sluice-bench,./cmd/sluice-bench)
+	@bin/sluice-bench
 
 build: ## bin/sluice and bin/sluice-worker
 	go build -ldflags="-s -w" -o bin/sluice ./starter

@@ -58,6 +58,8 @@ func (r *run) changed(ctx workflow.Context, c workload.Changed) {
 	m := Message{By: c.By}
 	switch {
 	case c.Gone:
+		// No stable pod can be waited for any more.
+		r.world.Replicas = 0
 		m.Reason = "the workload was deleted"
 		r.decide(ctx, VerbAbort, m, "workload")
 	case c.Revision == r.observed.StableRevision:

@@ -93,19 +93,40 @@ func (b *backend) Inspect(ctx context.Context, flags *pflag.FlagSet, manifests [
 	if manifests != nil {
 		return preview.InspectManifests(ctx, manifests, request)
 	}
-	s, err := settings.Load(flags)
-	if err != nil {
-		return preflight.Observed{}, err
-	}
-	config, _, err := connection(s).Resolve()
-	if err != nil {
-		return preflight.Observed{}, err
-	}
-	clients, err := reach(config)
+	clients, err := b.cluster(flags)
 	if err != nil {
 		return preflight.Observed{}, err
 	}
 	return preview.Inspect(ctx, clients, request)
+}
+
+func (b *backend) FindMarked(ctx context.Context, flags *pflag.FlagSet, namespace string) ([]preview.Marked, error) {
+	clients, err := b.cluster(flags)
+	if err != nil {
+		return nil, err
+	}
+	return preview.FindMarked(ctx, clients, namespace)
+}
+
+func (b *backend) InspectRemains(ctx context.Context, flags *pflag.FlagSet, request preflight.RemainsRequest) (preflight.Remains, error) {
+	clients, err := b.cluster(flags)
+	if err != nil {
+		return preflight.Remains{}, err
+	}
+	return preview.InspectRemains(ctx, clients, request)
+}
+
+// cluster connects to Kubernetes.
+func (b *backend) cluster(flags *pflag.FlagSet) (kubernetes.Interface, error) {
+	s, err := settings.Load(flags)
+	if err != nil {
+		return nil, err
+	}
+	config, _, err := connection(s).Resolve()
+	if err != nil {
+		return nil, err
+	}
+	return reach(config)
 }
 
 // reachTimeout bounds the first contact with the cluster.

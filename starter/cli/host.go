@@ -32,6 +32,8 @@ type Host struct {
 	// Version of the binary.
 	Version string
 	Backend Backend
+	// Remains reads what lost rollouts have left.
+	Remains Remains
 }
 
 // Backend makes what commands need from the settings.

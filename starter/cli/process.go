@@ -11,6 +11,7 @@ import (
 
 // ProcessHost is the Host of the present process.
 func ProcessHost() Host {
+	b := &backend{env: os.LookupEnv}
 	return Host{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		Env: os.LookupEnv,
@@ -29,7 +30,8 @@ func ProcessHost() Host {
 		},
 		User:    systemUser,
 		Version: version(),
-		Backend: &backend{env: os.LookupEnv},
+		Backend: b,
+		Remains: b,
 	}
 }
 

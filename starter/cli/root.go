@@ -51,7 +51,7 @@ func newRoot(host Host) *cobra.Command {
 	})
 	for _, add := range []func(*cobra.Command, *app){
 		addStart, addStatus, addPromote, addPause, addResume, addAbort, addRetry, addJump, addRevise,
-		addList, addHistory, addPlan, addLint, addBootstrap, addVersion, addDocs,
+		addRepair, addList, addHistory, addPlan, addLint, addBootstrap, addVersion, addDocs,
 	} {
 		add(root, a)
 	}

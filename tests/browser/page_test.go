@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,40 +113,63 @@ func (p *page) see(keys string, texts ...string) {
 }
 
 // find returns the middle of the first element that is visible, may be used, is
-// covered by nothing, and begins with a line of text ("" is any).
+// covered by nothing, and begins with a line of text ("" is any). The page will
+// remember whether that element was clicked.
 const find = `((css, text) => {
+	window.clicked = false;
 	for (const e of document.querySelectorAll(css)) {
 		if (!e.checkVisibility({opacityProperty: true, visibilityProperty: true}) || e.disabled) continue;
 		if (text && e.innerText.trim().split("\n")[0].trim() !== text) continue;
 		e.scrollIntoView({block: "nearest"});
 		const box = e.getBoundingClientRect();
 		const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
-		if (e.contains(document.elementFromPoint(x, y))) return [x, y];
+		if (!e.contains(document.elementFromPoint(x, y))) continue;
+		e.addEventListener("click", () => window.clicked = true, {once: true, capture: true});
+		return [x, y];
 	}
 	return [];
 })(%q, %q)`
 
-// locate waits until an element can be clicked and returns its middle.
-func (p *page) locate(css, text string) (x, y float64) {
-	p.t.Helper()
-	p.await(fmt.Sprintf("%s %q can be clicked", css, text), func(ctx context.Context) (bool, error) {
+// locate returns a look for an element that can be clicked. A look returns its
+// middle if it is where it was at the look before, else nil: while a page is
+// being drawn, things move.
+func (p *page) locate(css, text string) func(context.Context) ([]float64, error) {
+	var last []float64
+	return func(ctx context.Context) ([]float64, error) {
 		at, err := chromedp.Run(ctx, chromedp.Evaluate[[]float64](fmt.Sprintf(find, css, text)))
-		if err != nil || len(at) != 2 {
-			return false, err
+		if err != nil || len(at) != 2 || !slices.Equal(at, last) {
+			last = at
+			return nil, err
 		}
-		x, y = at[0], at[1]
-		return true, nil
-	})
-	return x, y
+		return at, nil
+	}
 }
 
-// click presses the mouse button in the middle of an element.
+// offered waits until an element can be clicked.
+func (p *page) offered(css, text string) {
+	p.t.Helper()
+	look := p.locate(css, text)
+	p.await(fmt.Sprintf("%s %q is offered", css, text), func(ctx context.Context) (bool, error) {
+		at, err := look(ctx)
+		return at != nil, err
+	})
+}
+
+// click presses the mouse button in the middle of an element, again if it has
+// moved away just before.
 func (p *page) click(css, text string) {
 	p.t.Helper()
-	x, y := p.locate(css, text)
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	require.NoError(p.t, chromedp.Do(ctx, chromedp.MouseClickXY(x, y)), "clicking %s %q", css, text)
+	look := p.locate(css, text)
+	p.await(fmt.Sprintf("%s %q is clicked", css, text), func(ctx context.Context) (bool, error) {
+		at, err := look(ctx)
+		if at == nil {
+			return false, err
+		}
+		if err := chromedp.Do(ctx, chromedp.MouseClickXY(at[0], at[1])); err != nil {
+			return false, fmt.Errorf("clicking: %w", err)
+		}
+		return chromedp.Run(ctx, chromedp.Evaluate[bool]("window.clicked"))
+	})
 }
 
 // write types a text into an element, and sees that it stands there: editors of

@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/converter"
+
+	"sluice.dev/sluice/workflows"
 )
 
 // Tabs of a workflow's page, and the key that reads the current details anew.
@@ -42,7 +44,7 @@ func (p *page) openSignals() {
 	p.click("button", "More Actions")
 	p.click("[role=menuitem]", "Send a Signal")
 	p.click(dialogNames, "")
-	p.locate(dialogName, "Custom")
+	p.offered(dialogName, string(workflows.VerbPromote))
 }
 
 // sendSignal chooses a name in the open dialog, writes a payload unless it is

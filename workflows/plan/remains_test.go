@@ -212,6 +212,14 @@ func TestRepairReturnsUnlessTheNewRevisionIsThereToStay(t *testing.T) {
 	}
 }
 
+// TestNoPodIsWaitedForWhereTheWorkloadIsGone shows that a route is taken away
+// although nothing can take its requests over.
+func TestNoPodIsWaitedForWhereTheWorkloadIsGone(t *testing.T) {
+	w := plan.WorldOf(preflight.Remains{Found: true, Canary: true, Backed: true, Replicas: 2, Routed: true, Carries: true, Weight: 30})
+	op := plan.Abort(documents["seed canary"], w)[0]
+	require.Equal(t, plan.Operation{Kind: plan.SetRoute}, op)
+}
+
 func inWords(op plan.Operation) string {
 	switch op.Kind {
 	case plan.SetRoute:

@@ -81,14 +81,14 @@ func (r *run) judgePromote(now time.Time, m Message) (string, error) {
 		return "", fmt.Errorf("step %d has no hold: there are %d steps", m.Step, len(r.doc().Steps))
 	case m.Step != 0 && m.Step < step, m.Step == step && r.open && r.released:
 		return "", fmt.Errorf("step %d is promoted already: the rollout is at step %d", m.Step, step)
+	case r.paused && m.Step <= step:
+		return "", errors.New("the rollout is paused: resume it first")
 	case m.Step > step, m.Step == step && !r.open && r.phase != PhaseStuck:
 		return fmt.Sprintf("noted for step %d", m.Step), nil
 	case r.phase == PhaseStuck:
 		return "", fmt.Errorf("step %d has failed: retry, jump, revise or abort", step)
 	case !r.open || r.released:
 		return "", fmt.Errorf("nothing to promote: the rollout is %s; name a step to approve it early", r.phase)
-	case r.paused:
-		return "", errors.New("the rollout is paused: resume it first")
 	case m.Step == 0 && !r.lastPromote.IsZero() && now.Sub(r.lastPromote) < coolDown:
 		return "", fmt.Errorf("step %d was promoted less than %s ago: name the step to promote this one too", step-1, coolDown)
 	}

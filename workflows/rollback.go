@@ -114,12 +114,13 @@ func (r *run) settle(ctx workflow.Context) error {
 // refuse ends a rollout that has touched nothing.
 func (r *run) refuse(ctx workflow.Context, err error) error {
 	r.final = true
-	r.enter(ctx, PhaseRefused, explain(err))
-	if r.order != nil && r.order.verb == VerbAbort {
-		return temporal.NewNonRetryableApplicationError("aborted before anything was touched: "+r.order.reason, ErrorRefused, nil)
+	text := explain(err)
+	if errors.Is(err, errInterrupted) {
+		text = r.order.reason + ", before anything was touched"
 	}
+	r.enter(ctx, PhaseRefused, text)
 	if temporal.IsCanceledError(err) {
 		return err
 	}
-	return temporal.NewNonRetryableApplicationError(explain(err), ErrorRefused, err)
+	return temporal.NewNonRetryableApplicationError(text, ErrorRefused, err)
 }

@@ -338,3 +338,12 @@ func TestDocumentThatStartsPaused(t *testing.T) {
 	_, err := b.run(doc)
 	require.NoError(t, err)
 }
+
+func TestAbortWhileCheckingTouchesNothing(t *testing.T) {
+	b := newBench(t)
+	b.cluster.block = func(op string) bool { return op == "inspect" }
+	b.signal(time.Second, workflows.VerbAbort, workflows.Message{By: "ann", Reason: "wrong image"})
+	_, err := b.run(seed())
+	require.ErrorContains(t, err, "aborted by ann: wrong image, before anything was touched")
+	require.Empty(t, b.cluster.ops())
+}

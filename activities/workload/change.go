@@ -53,8 +53,12 @@ func decodeTemplate(data []byte) (corev1.PodTemplateSpec, error) {
 	return t, nil
 }
 
-// findContainer returns a container or init container by name.
+// findContainer returns a container or init container by name. No name means
+// the only container.
 func findContainer(t *corev1.PodTemplateSpec, name, what string) (*corev1.Container, error) {
+	if name == "" && len(t.Spec.Containers) == 1 {
+		return &t.Spec.Containers[0], nil
+	}
 	for _, containers := range [][]corev1.Container{t.Spec.Containers, t.Spec.InitContainers} {
 		for i := range containers {
 			if containers[i].Name == name {

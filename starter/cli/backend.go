@@ -19,6 +19,8 @@ import (
 // backend is the Backend of the real tool: everything as the settings say.
 type backend struct {
 	env func(string) (string, bool)
+	// clients of the cluster, once they are needed.
+	clients kubernetes.Interface
 }
 
 // defaultNamespace is kubectl's where neither settings nor kubeconfig name one.
@@ -116,8 +118,11 @@ func (b *backend) InspectRemains(ctx context.Context, flags *pflag.FlagSet, requ
 	return preview.InspectRemains(ctx, clients, request)
 }
 
-// cluster connects to Kubernetes.
+// cluster connects to Kubernetes, once.
 func (b *backend) cluster(flags *pflag.FlagSet) (kubernetes.Interface, error) {
+	if b.clients != nil {
+		return b.clients, nil
+	}
 	s, err := settings.Load(flags)
 	if err != nil {
 		return nil, err
@@ -126,7 +131,8 @@ func (b *backend) cluster(flags *pflag.FlagSet) (kubernetes.Interface, error) {
 	if err != nil {
 		return nil, err
 	}
-	return reach(config)
+	b.clients, err = reach(config)
+	return b.clients, err
 }
 
 // reachTimeout bounds the first contact with the cluster.

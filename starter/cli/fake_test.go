@@ -136,6 +136,7 @@ func (b *fakeBackend) Inspect(ctx context.Context, _ *pflag.FlagSet, manifests [
 type bench struct {
 	control *fakeControl
 	backend *fakeBackend
+	remains Remains
 	env     map[string]string
 	stdin   string
 	width   int // 0: no terminal
@@ -170,6 +171,7 @@ func (b *bench) run(args ...string) int {
 		User:     func() string { return "carol@laptop" },
 		Version:  "v1.2.3",
 		Backend:  b.backend,
+		Remains:  b.remains,
 	}, args)
 	b.out, b.err = out.String(), errs.String()
 	return code

@@ -56,7 +56,7 @@ Without a name, everything that rollouts have left in the namespace is listed, w
 is open for it, if one is. --all repairs what has none. Listing and --dry-run need access to the
 cluster; nothing else does.
 
-Exit codes: 0 also where the repair, waited for, returned to stable.`,
+With --wait the exit code is 0 for both ends.`,
 		Example: "  sluice repair\n  sluice repair web --dry-run\n  sluice repair web --wait --reason 'terminated by mistake'\n  sluice repair --all -A",
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(a, cmd, args) },
 	}

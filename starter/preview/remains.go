@@ -128,25 +128,27 @@ func MakeRepair(cluster string, doc *config.Rollout, found preflight.Remains) (R
 		return r, fmt.Errorf("planning the repair: %w", err)
 	}
 	for i := range operations {
-		operations[i].What = repairing(operations[i])
+		operations[i].What, operations[i].Waits = repairing(operations[i])
 	}
 	r.Operations = operations
 	return r, nil
 }
 
-// repairing says what an operation does to what was left.
-func repairing(op Operation) string {
-	switch op.Kind {
-	case plan.EnsureCanary:
-		return fmt.Sprintf("pods of canary to %d", op.Replicas)
-	case plan.SetRoute:
-		if op.Route.Weight == 0 {
-			return "let stable take every request"
-		}
-		return "let canary take every request"
-	case plan.PromoteStable:
-		return "wait until all pods of the workload run the new revision"
-	default:
-		return op.What
+// repairing says what an operation does to what was left, and what it waits for.
+func repairing(op Operation) (what, waits string) {
+	switch {
+	case op.Kind == plan.EnsureCanary:
+		return fmt.Sprintf("pods of canary to %d", op.Replicas), op.Waits
+	case op.Kind == plan.SetRoute && op.Route.Weight == 0:
+		return "let stable take every request", op.Waits
+	case op.Kind == plan.SetRoute:
+		return "let canary take every request", op.Waits
+	case op.Kind == plan.PromoteStable:
+		return "let the workload finish replacing its pods", op.Waits
+	case op.Kind == plan.RestoreTemplate && op.Settle:
+		return op.What, "all stable, ready and in the EndpointSlices; the gateway confirms"
+	case op.Kind == plan.RestoreTemplate:
+		return op.What, "no pod runs another template"
 	}
+	return op.What, op.Waits
 }

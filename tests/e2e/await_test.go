@@ -35,3 +35,12 @@ func (r *rollout) replicas(n int) func(context.Context) (bool, error) {
 		return err == nil && int(d.Status.AvailableReplicas) == n && int(d.Status.Replicas) == n, err
 	}
 }
+
+// listedAs says that what the rollout has left is listed with words about its
+// workflow.
+func (r *rollout) listedAs(words string) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		out, err := r.Sluice(ctx, r.namespace, "repair")
+		return err == nil && strings.Contains(out.Stdout, words), err
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,8 @@ type options struct {
 	file     string
 	attach   string
 	throttle time.Duration
+	// sizes are those that replace the usual ones; 0 is none.
+	mass, massReplicas, held, underWay int
 }
 
 // The forms of output.
@@ -59,13 +62,32 @@ func newCommand() *cobra.Command {
 	flags.StringVarP(&o.output, "output", "o", outputTable, "table or json")
 	flags.StringVar(&o.attach, "attach", "", "folder of a sandbox that runs already, with audit log and fake nodes")
 	flags.DurationVar(&o.throttle, "gateway-throttle", bench.Cluster().GatewayThrottle, "how long the gateway collects changes before it applies them")
+	flags.IntVar(&o.mass, "mass", 0, fmt.Sprintf("number of rollouts at once (default: %d)", bench.Full().Mass))
+	flags.IntVar(&o.massReplicas, "mass-replicas", 0, fmt.Sprintf("pods of each of their workloads (default: %d)", bench.Full().MassReplicas))
+	flags.IntVar(&o.held, "held", 0, fmt.Sprintf("number of held rollouts (default: %d)", bench.Full().Held))
+	flags.IntVar(&o.underWay, "under-way", 0, fmt.Sprintf("number of rollouts with which the worker is killed (default: %d)", bench.Full().UnderWay))
 	return cmd
+}
+
+// sizes of the run.
+func (o *options) sizes() bench.Sizes {
+	sizes := bench.Full()
+	if o.quick {
+		sizes = bench.Quick()
+	}
+	sizes.Mass = cmp.Or(o.mass, sizes.Mass)
+	sizes.MassReplicas = cmp.Or(o.massReplicas, sizes.MassReplicas)
+	sizes.Held = cmp.Or(o.held, sizes.Held)
+	sizes.UnderWay = cmp.Or(o.underWay, sizes.UnderWay)
+	return sizes
 }
 
 func (o *options) validate() error {
 	switch {
 	case o.output != outputTable && o.output != outputJSON:
 		return fmt.Errorf("-o %s: write table or json", o.output)
+	case min(o.mass, o.massReplicas, o.held, o.underWay) < 0:
+		return errors.New("numbers of rollouts and pods cannot be negative")
 	case o.file != "" && o.output != outputJSON:
 		return fmt.Errorf("%s: a file is for JSON: add -o json", o.file)
 	}
@@ -89,11 +111,7 @@ func (o *options) run(ctx context.Context, out, progress io.Writer) error {
 	if err != nil {
 		return errors.Join(err, down(true))
 	}
-	sizes := bench.Full()
-	if o.quick {
-		sizes = bench.Quick()
-	}
-	r, err := bench.Run(ctx, bed, bench.Options{Only: o.only, Sizes: sizes, Quick: o.quick, Progress: progress})
+	r, err := bench.Run(ctx, bed, bench.Options{Only: o.only, Sizes: o.sizes(), Quick: o.quick, Progress: progress})
 	bed.Close()
 	err = errors.Join(err, down(err != nil && ctx.Err() == nil))
 	if r != nil {

@@ -144,10 +144,12 @@ func (r *run) publish(ctx workflow.Context) {
 func (r *run) details() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "**%s** %s\n\n", r.phase, r.message)
-	fmt.Fprintf(&b, "step %d of %d, %s asked, %s confirmed, %d canary pods beside %d\n\n",
-		min(r.step+1, len(r.doc().Steps)+1), len(r.doc().Steps)+1, routeText(r.world.Asked), routeText(r.world.Confirmed), r.canary.Ready, r.world.Replicas)
+	if !r.phase.Ended() {
+		fmt.Fprintf(&b, "step %d of %d, %s asked, %s confirmed, canary pods: %d beside %d\n\n",
+			min(r.step+1, len(r.doc().Steps)+1), len(r.doc().Steps)+1, routeText(r.world.Asked), routeText(r.world.Confirmed), r.canary.Ready, r.world.Replicas)
+	}
 	if r.phase == PhaseHolding {
-		fmt.Fprintf(&b, "To go on:\n\n`temporal workflow signal -w %s --name promote -i '{\"step\":%d,\"run\":\"%s\"}'`\n\n", r.workflowID, r.step+1, r.runID)
+		fmt.Fprintf(&b, "To go on: More Actions, Send a Signal, `promote` (no input needed), or\n\n`temporal workflow signal -w %s --name promote -i '{\"step\":%d,\"run\":\"%s\"}'`\n\n", r.workflowID, r.step+1, r.runID)
 	}
 	for _, e := range slices.Backward(r.timeline) {
 		fmt.Fprintf(&b, "- %s %s\n", e.At.UTC().Format(time.TimeOnly), e.Text)

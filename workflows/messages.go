@@ -73,7 +73,7 @@ var Verbs = []Verb{VerbPromote, VerbPause, VerbResume, VerbAbort, VerbRetry, Ver
 func (v Verb) describe() string {
 	switch v {
 	case VerbPromote:
-		return `Releases the present hold. Payload (optional): {"step":1,"revision":"...","run":"...","by":"...","reason":"...","full":true}`
+		return `Releases the present hold; no payload is needed. Optional: {"step":1,"by":"...","reason":"..."}; {"full":true} for all remaining steps.`
 	case VerbPause:
 		return "Stops before the next operation; nothing is undone."
 	case VerbResume:

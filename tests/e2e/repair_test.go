@@ -71,8 +71,8 @@ const slowlyReplaced = `{"spec":{"minReadySeconds":8}}`
 // being replaced. Where they all are when the repair looks, it completes;
 // otherwise it returns under cover of the canary.
 func TestRepairDuringPromotion(t *testing.T) {
-	for _, document := range []string{"rollout-canary.yaml", "rollout-ab.yaml"} {
-		t.Run(document, func(t *testing.T) {
+	for _, style := range []string{"canary", "ab"} {
+		t.Run(style, func(t *testing.T) {
 			for name, c := range map[string]struct {
 				patch   string
 				phase   workflows.Phase
@@ -83,7 +83,7 @@ func TestRepairDuringPromotion(t *testing.T) {
 			} {
 				t.Run(name, func(t *testing.T) {
 					r := newRolloutOf(t, c.patch)
-					r.start(document, "v2")
+					r.start("rollout-"+style+".yaml", "v2")
 					r.await(workflows.PhaseHolding, 1)
 					r.sluice("promote", harness.Demo, "--full")
 					require.NoError(t, harness.Await(r.ctx, "the new revision is being made stable", r.working("make the new revision stable")))

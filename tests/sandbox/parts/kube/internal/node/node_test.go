@@ -47,21 +47,24 @@ func TestLockRoot(t *testing.T) {
 
 func TestWaitForAPI(t *testing.T) {
 	var asked atomic.Int32
-	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if asked.Add(1) < 3 {
 			http.Error(w, "starting", http.StatusServiceUnavailable)
 			return
 		}
+		// A node that was never seen before is not there, which is an answer.
+		require.Equal(t, "/api/v1/nodes/node-1", req.URL.Path)
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, `{"kind":"NodeList","apiVersion":"v1","items":[]}`)
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`)
 	}))
 	defer api.Close()
-	require.NoError(t, waitForAPI(t.Context(), &rest.Config{Host: api.URL}))
+	require.NoError(t, waitForAPI(t.Context(), &rest.Config{Host: api.URL}, "node-1"))
 	require.Equal(t, int32(3), asked.Load())
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := waitForAPI(ctx, &rest.Config{Host: "http://127.0.0.1:1"})
+	err := waitForAPI(ctx, &rest.Config{Host: "http://127.0.0.1:1"}, "node-1")
 	require.ErrorContains(t, err, "waiting for the API server at http://127.0.0.1:1")
 }
 

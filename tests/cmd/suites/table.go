@@ -84,7 +84,7 @@ func table() []suite {
 		{name: "browser", about: "a rollout seen and promoted in the Temporal Web UI", needs: "chromium", steps: []step{
 			{dir: "tests", do: tests, args: []string{"./browser"}, limit: 10 * time.Minute},
 		}},
-		{name: "bench", about: "every measurement once, with small counts", steps: []step{
+		{name: "bench", about: "every measurement once, with small counts", extra: true, steps: []step{
 			{dir: "tests", do: tests, args: []string{"./bench"}, limit: 20 * time.Minute},
 		}},
 		{name: "fuzz", about: "every fuzz target for a short time", extra: true, steps: []step{

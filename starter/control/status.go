@@ -118,7 +118,7 @@ func (s *Status) complete(d description) {
 		// The workflow had no time to say so, and its last words mislead.
 		last := s.Phase
 		s.Phase, s.Since = PhaseTerminated, closed
-		s.Message = fmt.Sprintf("the workflow was terminated while it was %s: what it had changed is still there", last)
+		s.Message = fmt.Sprintf("the workflow was terminated while it was %s: what it had changed is still there; `sluice repair` brings it to its end", last)
 	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:
 		if s.Phase != workflows.PhaseRefused {
 			s.Phase, s.Since = PhaseFailed, closed

@@ -139,7 +139,7 @@ func TestStatusOfAClosedRollout(t *testing.T) {
 		"canceled": {enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, &historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED}, workflows.PhaseRolledBack, "rolled back: the workflow was cancelled"},
 		"terminated": {
 			enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, &historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED},
-			PhaseTerminated, "the workflow was terminated while it was Holding: what it had changed is still there",
+			PhaseTerminated, "the workflow was terminated while it was Holding: what it had changed is still there; `sluice repair` brings it to its end",
 		},
 	}
 	for name, tc := range cases {

@@ -90,6 +90,8 @@ type bench struct {
 	begun    time.Time
 	// present names the measurement that is being made.
 	present string
+	// busy tells how busy the machine was before each.
+	busy [][]string
 }
 
 // Run makes the measurements on a sandbox that has an audit log and fake nodes.
@@ -118,6 +120,8 @@ func Run(ctx context.Context, bed *harness.Bed, o Options) (*report.Report, erro
 			break
 		}
 	}
+	b.present = "machine"
+	b.detail("how busy it was before each measurement", []string{"measurement", "machine"}, b.busy)
 	return b.report, errors.Join(errs...)
 }
 
@@ -155,7 +159,7 @@ func (b *bench) measure(ctx context.Context, m measurement) error {
 		return err
 	}
 	b.say("%s (%s)", m.about, machine)
-	b.report.Settings["machine before "+m.name] = machine.String()
+	b.busy = append(b.busy, []string{m.name, machine.String()})
 	return m.run(ctx, b)
 }
 

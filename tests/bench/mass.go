@@ -55,6 +55,10 @@ func (b *bench) measureMassWith(ctx context.Context, prefix string, args []strin
 }
 
 func (b *bench) massOnce(ctx context.Context, apps []fleet.App, w *harness.Worker, rows massRows) error {
+	// The fleet has just been created: others are still busy with it.
+	if err := pause(ctx, quiet); err != nil {
+		return err
+	}
 	mark, err := b.audit.Mark()
 	if err != nil {
 		return err

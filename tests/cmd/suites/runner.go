@@ -58,10 +58,18 @@ func (r *runner) steps(ctx context.Context, s suite, show *progress) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
+	out := &locked{out: log}
 	for _, st := range s.steps {
+		if st.shards > 1 {
+			result.err = r.shards(ctx, st, out, show, &result)
+			if result.bad() {
+				break
+			}
+			continue
+		}
 		commands, err := r.commands(ctx, st)
 		for i := 0; err == nil && i < len(commands) && !result.bad(); i++ {
-			err = r.one(ctx, st, commands[i], log, show, &result)
+			err = r.one(ctx, st, commands[i], out, show, &result)
 		}
 		if err != nil {
 			result.err = err
@@ -87,14 +95,13 @@ func (r *runner) openLog(name string) (*os.File, error) {
 }
 
 // one runs one command and adds its outcome.
-func (r *runner) one(ctx context.Context, s step, args []string, log io.Writer, show *progress, result *outcome) error {
+func (r *runner) one(ctx context.Context, s step, args []string, log io.Writer, show teller, result *outcome) error {
 	// A test binary ends itself when its time is over, and says where it hung.
 	ctx, cancel := context.WithTimeout(ctx, s.timeout()+time.Minute)
 	defer cancel()
 	if _, err := fmt.Fprintf(log, "$ cd %s && %s\n", s.dir, strings.Join(args, " ")); err != nil {
 		return fmt.Errorf("writing a log: %w", err)
 	}
-	log = &locked{out: log}
 	switch s.do {
 	case tests, rest, fuzz:
 		return r.tests(ctx, s, args, log, show, result)
@@ -106,7 +113,7 @@ func (r *runner) one(ctx context.Context, s step, args []string, log io.Writer, 
 }
 
 // tests runs `go test -json`.
-func (r *runner) tests(ctx context.Context, s step, args []string, log io.Writer, show *progress, result *outcome) error {
+func (r *runner) tests(ctx context.Context, s step, args []string, log io.Writer, show teller, result *outcome) error {
 	before := result.counts
 	reader := newTestReader(log, nil)
 	reader.see = func(test string) {
@@ -147,7 +154,7 @@ func (r *runner) build(ctx context.Context, s step, args []string, log io.Writer
 }
 
 // check runs a command that counts as one test.
-func (r *runner) check(ctx context.Context, s step, args []string, log io.Writer, show *progress, result *outcome) error {
+func (r *runner) check(ctx context.Context, s step, args []string, log io.Writer, show teller, result *outcome) error {
 	show.at(result.counts, strings.Join(args[:min(2, len(args))], " ")+" in "+s.dir)
 	var output bytes.Buffer
 	cmd := r.command(ctx, s.dir, args)

@@ -53,6 +53,49 @@ func TestRunAll(t *testing.T) {
 	}
 }
 
+func TestShardsShareThePackage(t *testing.T) {
+	root := t.TempDir()
+	write := func(name, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o600))
+	}
+	write("go.mod", "module example.com/sharded\n")
+	write("a_test.go", `package sharded
+
+import ("os"; "testing")
+
+func TestOne(t *testing.T)   { record(t) }
+func TestTwo(t *testing.T)   { record(t) }
+func TestThree(t *testing.T) { record(t) }
+
+var together []string
+
+func record(t *testing.T) {
+	together = append(together, t.Name())
+	if err := os.WriteFile(t.Name()+".ran", nil, 0o600); err != nil { t.Fatal(err) }
+	if len(together) == 3 { t.Fatal("all in one process") }
+}
+`)
+	var out bytes.Buffer
+	r := &runner{root: root, screen: &screen{out: &out}}
+	sharded := suite{name: "one", steps: []step{{dir: ".", do: tests, args: []string{"."}, shards: 2}}}
+	require.Zero(t, runAll(t.Context(), r, []suite{sharded}), out.String())
+	require.Contains(t, out.String(), "\n3 passed, 0 failed\n")
+	for _, name := range []string{"TestOne", "TestTwo", "TestThree"} {
+		require.FileExists(t, filepath.Join(root, name+".ran"))
+	}
+
+	write("b_test.go", "package sharded\n\nimport \"testing\"\n\nfunc TestBad(t *testing.T) { t.Fatal(\"reason\") }\n")
+	out.Reset()
+	require.Equal(t, 1, runAll(t.Context(), r, []suite{sharded}))
+	require.Contains(t, out.String(), "reason")
+	require.Contains(t, out.String(), "\n3 passed, 1 failed\n")
+}
+
+func TestSplit(t *testing.T) {
+	require.Equal(t, [][]string{{"a", "c"}, {"b"}}, split([]string{"a", "b", "c"}, 2))
+	require.Equal(t, [][]string{{"a"}}, split([]string{"a"}, 2))
+}
+
 func TestInterruptEndsTheCommand(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var out bytes.Buffer

@@ -29,6 +29,8 @@ type step struct {
 	args []string
 	// limit of time; 10 minutes if zero.
 	limit time.Duration
+	// shards are the processes that share the tests of the package; one if zero.
+	shards int
 }
 
 // action is a way to run a step.
@@ -79,7 +81,7 @@ func table() []suite {
 			{dir: "tests", do: tests, args: []string{"./sandbox"}, limit: 20 * time.Minute},
 		}},
 		{name: "e2e", about: "rollouts on the sandbox under load that must lose nothing", steps: []step{
-			{dir: "tests", do: tests, args: []string{"./e2e"}, limit: 40 * time.Minute},
+			{dir: "tests", do: tests, args: []string{"./e2e"}, limit: 40 * time.Minute, shards: 2},
 		}},
 		{name: "browser", about: "a rollout seen and promoted in the Temporal Web UI", needs: "chromium", steps: []step{
 			{dir: "tests", do: tests, args: []string{"./browser"}, limit: 10 * time.Minute},

@@ -141,6 +141,9 @@ func (r *run) summary(op plan.Operation) string {
 	case plan.HoldRevision:
 		return "hold the new revision"
 	case plan.EnsureCanary:
+		if op.Replicas == 1 {
+			return "canary to 1 pod"
+		}
 		return fmt.Sprintf("canary to %d pods", op.Replicas)
 	case plan.SetRoute:
 		return "route " + routeText(op.Route)

@@ -15,14 +15,19 @@ import (
 // for a second click on the first.
 const coolDown = 5 * time.Second
 
-// decide judges a message, acts on it if it is legal now, and keeps both.
+// decide judges a message, acts on it if it is legal now, and keeps both. One
+// that was decided before is answered as it was then.
 func (r *run) decide(ctx workflow.Context, verb Verb, m Message, via string) (string, error) {
+	if text, again := r.answers.find(m.ID); again {
+		return text, nil
+	}
 	text, err := r.judge(workflow.Now(ctx), verb, m)
 	r.noteDecision(ctx, verb, m, via, text, err)
 	if err != nil {
 		return "", err
 	}
 	r.act(ctx, verb, m)
+	r.answers = r.answers.with(m.ID, text)
 	return text, nil
 }
 

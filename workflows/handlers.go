@@ -50,6 +50,9 @@ func (r *run) listenUpdate(ctx workflow.Context, verb Verb) error {
 		if err := r.checkRun(verb, m, r.runID); err != nil {
 			return refusal(err)
 		}
+		if _, again := r.answers.find(m.ID); again {
+			return nil
+		}
 		_, err = r.judge(workflow.Now(ctx), verb, m)
 		return refusal(err)
 	}

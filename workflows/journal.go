@@ -178,6 +178,7 @@ func (r *run) status() (Status, error) {
 		Workload:   r.in.Rollout.Workload.Kind + "/" + r.in.Rollout.Workload.Name,
 		WorkflowID: r.workflowID, Run: r.runID,
 		Phase: r.phase, Message: r.message, Since: r.since, Started: r.started, Until: r.until,
+		By: r.in.By, Reason: r.in.Reason,
 		Step: min(r.step, len(r.doc().Steps)) + 1, Steps: r.steps(),
 		StableRevision: r.observed.StableRevision, Revision: r.held.Revision,
 		StableImages: r.observed.StableImages, Images: r.held.Images,

@@ -107,6 +107,9 @@ type Message struct {
 	Full bool `json:"full,omitempty"`
 	// Change is the new revision of a revise.
 	Change *workload.Change `json:"change,omitempty"`
+	// ID makes a message that arrives more than once, as an Update and as a
+	// Signal perhaps, act once.
+	ID string `json:"id,omitempty"`
 }
 
 // Answer is the result of an Update.

@@ -46,6 +46,23 @@ func TestTwoAnonymousClicksPromoteOneStep(t *testing.T) {
 	require.Contains(t, refusals(result.Decisions)[0], "promoted less than")
 }
 
+func TestAMessageThatArrivesTwiceActsOnce(t *testing.T) {
+	b := newBench(t)
+	again := workflows.Message{Step: 1, ID: "one"}
+	b.signal(time.Minute, workflows.VerbPromote, again)
+	b.signal(2*time.Minute, workflows.VerbJump, workflows.Message{Step: 1, ID: "two"})
+	b.signal(3*time.Minute, workflows.VerbPromote, again)
+	b.signal(3*time.Minute, workflows.VerbJump, workflows.Message{Step: 2, ID: "two"})
+	b.at(time.Hour, func() {
+		s := b.status()
+		require.Equal(t, 1, s.Step)
+		require.Len(t, s.Decisions, 2)
+	})
+	b.signal(2*time.Hour, workflows.VerbPromote, workflows.Message{Full: true})
+	_, err := b.run(seed())
+	require.NoError(t, err)
+}
+
 func TestAnonymousPromoteBeforeTheHoldIsNotKept(t *testing.T) {
 	b := newBench(t)
 	b.cluster.block = func(op string) bool { return op == "canary v2 1" && b.cluster.blocked == nil }

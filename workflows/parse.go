@@ -61,7 +61,7 @@ func parseObject(data []byte) (Message, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&m); err != nil {
-		return Message{}, fmt.Errorf("the payload is not understood (%w): known fields are step, revision, run, by, reason, full and change", err)
+		return Message{}, fmt.Errorf("the payload is not understood (%w): known fields are step, revision, run, by, reason, full, change and id", err)
 	}
 	return checkMessage(m)
 }
@@ -99,8 +99,8 @@ func checkMessage(m Message) (Message, error) {
 	if m.Step < 0 {
 		return m, fmt.Errorf("step %d does not exist: steps are counted from 1", m.Step)
 	}
-	if len(m.Reason) > maxText || len(m.By) > maxText {
-		return m, fmt.Errorf("reason and by may have at most %d bytes", maxText)
+	if max(len(m.Reason), len(m.By), len(m.ID)) > maxText {
+		return m, fmt.Errorf("reason, by and id may have at most %d bytes each", maxText)
 	}
 	return m, nil
 }

@@ -52,6 +52,8 @@ type mailbox struct {
 	lastPromote time.Time
 	// early approvals by step, given before the hold was open.
 	early []bool
+	// answers to messages that name themselves.
+	answers answers
 }
 
 // order is an interruption of the main line.

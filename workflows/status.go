@@ -67,6 +67,9 @@ type Status struct {
 	// Since when the phase lasts.
 	Since   time.Time `json:"since"`
 	Started time.Time `json:"started"`
+	// By is who started the rollout, and Reason why.
+	By     string `json:"by,omitempty"`
+	Reason string `json:"reason,omitempty"`
 	// Until is the end of a timed hold.
 	Until *time.Time `json:"until,omitempty"`
 

@@ -25,6 +25,7 @@ func drawStatus(p *page, s control.Status, now time.Time) {
 		p.field(styleBad, "Failure", s.Failure)
 	}
 	p.field(stylePlain, "Step", stepText(s))
+	p.field(stylePlain, "Started", startedText(s))
 	drawSides(p, s)
 	for _, progress := range s.Progress {
 		p.field(stylePlain, "Now", progress.String())
@@ -82,6 +83,17 @@ func stepText(s control.Status) string {
 	}
 	percent := completed * 100 / len(s.Steps)
 	return fmt.Sprintf("%s %d of %d", bar(percent, percent, barWidth), s.Step, len(s.Steps))
+}
+
+// startedText says who started the rollout, and why.
+func startedText(s control.Status) string {
+	switch {
+	case s.By == "":
+		return s.Reason
+	case s.Reason == "":
+		return "by " + s.By
+	}
+	return "by " + s.By + ": " + s.Reason
 }
 
 // drawSides draws both revisions, the requests that each gets, and its pods.

@@ -20,6 +20,7 @@ func statuses() map[string]control.Status {
 	progressing.Steps[0].State, progressing.Steps[1].State = workflows.StepCompleted, workflows.StepTrafficRouting
 	progressing.Asked.Weight = 30
 	progressing.Confirmation = &traffic.Confirmation{Level: traffic.LevelState, Gateways: 2, Expected: 2, Millis: 14}
+	progressing.By, progressing.Reason = "ci", "release 7"
 	progressing.Progress = []control.Progress{{Activity: "SetRoute", Text: "1 of 2 gateway replicas confirm", Attempt: 1}}
 	progressing.Warnings = []string{"HorizontalPodAutoscaler shop/web: it scales the stable pods only; the canary follows when the number of replicas changes"}
 	progressing.Decisions = []workflows.Decision{

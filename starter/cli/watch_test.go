@@ -32,7 +32,7 @@ func tale() []update {
 	checking.Canary.Total, checking.Canary.Ready = 0, 0
 
 	canary := checking
-	canary.Phase, canary.Message, canary.Since = workflows.PhaseProgressing, "canary to 1 pods", at(2)
+	canary.Phase, canary.Message, canary.Since = workflows.PhaseProgressing, "canary to 1 pod", at(2)
 	canary.Timeline = []workflows.Event{event(1, "warning: 4 of 5 pods are ready"), event(2, "hold the new revision")}
 	canary.Progress = []control.Progress{{Activity: "EnsureCanary", Text: "0 of 1 pods ready", Attempt: 1}}
 
@@ -43,7 +43,7 @@ func tale() []update {
 
 	held := holding()
 	held.Since = at(30)
-	held.Timeline = append(canary.Timeline[:2:2], event(29, "canary to 1 pods"), event(30, "route weight 10 (confirmed by state at 2 of 2 gateway replicas, 14 ms)"))
+	held.Timeline = append(canary.Timeline[:2:2], event(29, "canary to 1 pod"), event(30, "route weight 10 (confirmed by state at 2 of 2 gateway replicas, 14 ms)"))
 
 	promoted := held
 	closed := at(60)

@@ -33,8 +33,7 @@ type SendOptions struct {
 // one.
 //
 // A message whose answer was not waited for may arrive twice, as an update and
-// as a signal. That is harmless, because every verb either may be repeated or is
-// refused the second time.
+// as a signal; its ID makes it act once.
 func (c *Client) Send(ctx context.Context, id string, verb workflows.Verb, m workflows.Message, opts SendOptions) (workflows.Answer, error) {
 	if opts.RequestID == "" {
 		opts.RequestID = uuid.NewString()
@@ -42,6 +41,7 @@ func (c *Client) Send(ctx context.Context, id string, verb workflows.Verb, m wor
 	if opts.Identity == "" {
 		opts.Identity = "sluice"
 	}
+	m.ID = opts.RequestID
 	answer, err := c.update(ctx, id, verb, m, opts)
 	if err == nil {
 		return answer, nil

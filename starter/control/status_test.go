@@ -28,12 +28,12 @@ func TestStatusIsTheRolloutsOwn(t *testing.T) {
 		},
 		{ActivityType: &commonpb.ActivityType{Name: watchActivity}, State: enumspb.PENDING_ACTIVITY_STATE_STARTED, Attempt: 1},
 	}
-	c := newClient(t, &frontend{describe: describes(d), query: answers(t, workflows.Status{Name: "web", Phase: workflows.PhaseProgressing, Message: "canary to 1 pods"})})
+	c := newClient(t, &frontend{describe: describes(d), query: answers(t, workflows.Status{Name: "web", Phase: workflows.PhaseProgressing, Message: "canary to 1 pod"})})
 
 	got, err := c.Status(t.Context(), testID)
 
 	require.NoError(t, err)
-	require.Equal(t, "canary to 1 pods", got.Message)
+	require.Equal(t, "canary to 1 pod", got.Message)
 	require.Empty(t, got.Note)
 	require.False(t, got.Over())
 	require.Len(t, got.Progress, 1, "watching the workload is idle")

@@ -27,6 +27,8 @@ func (p Plan) controlPlane() []proc.Part {
 		p.controller(partControllerManager, controllerManagerUser,
 			"--root-ca-file="+p.Dir.Cert("ca.crt"),
 			"--service-account-private-key-file="+p.Dir.Cert(serviceAccountKey),
+			// Its default is a folder of the machine, which it would create.
+			"--flex-volume-plugin-dir="+p.Dir.Join("flexvolumes"),
 		),
 		p.controller(partScheduler, schedulerUser),
 		{Name: partObjects, Task: taskObjects, Needs: []string{partAPIServer}},

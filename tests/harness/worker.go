@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -28,38 +27,10 @@ type Worker struct {
 // taking is what the worker logs when it takes work.
 const taking = "taking work"
 
-// StartWorker starts a worker inside and returns when it takes work. Its log is
-// appended to logs/sluice-worker.log.
+// StartWorker starts a worker inside that asks the gateway's replicas, and
+// returns when it takes work.
 func (b *Bed) StartWorker(ctx context.Context, args ...string) (*Worker, error) {
-	path := b.Sandbox.Dir().Log("sluice-worker")
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("opening the worker's log: %w", err)
-	}
-	begin, err := file.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, fmt.Errorf("opening the worker's log: %w", err)
-	}
-	args = append([]string{"--gateway", "nginx=traefik:gateway/traefik:api", "--metrics-address", workerAddress, "--health-address", workerAddress}, args...)
-	cmd := b.Sandbox.Command(context.WithoutCancel(ctx), b.Programs.Worker, args...)
-	cmd.Stdout, cmd.Stderr = file, file
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting a worker: %w", err)
-	}
-	w := &Worker{cmd: cmd, logs: file}
-	err = Await(ctx, "the worker takes work", func(context.Context) (bool, error) {
-		select {
-		case <-cmd.Ended():
-			return false, fmt.Errorf("the worker ended: see %s", path)
-		default:
-		}
-		log, err := os.ReadFile(path)
-		return err == nil && bytes.Contains(log[begin:], []byte(taking)), err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return w, nil
+	return b.LaunchWorker(ctx, append([]string{"--gateway", "nginx=traefik:gateway/traefik:api"}, args...)...)
 }
 
 // Kill ends the worker as a machine that fails would, and waits for its end.

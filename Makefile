@@ -13,7 +13,7 @@ define compile
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint replay e2e browser fuzz bench build sandbox clean
+.PHONY: help demo test unit lint replay e2e browser fuzz bench simulate build sandbox clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\): ## \(.*\)/  make \1@\2/p' Makefile | while IFS=@ read -r name text; do printf '%-15s %s\n' "$$name" "$$text"; done
@@ -53,6 +53,10 @@ fuzz: ## every fuzz target for 15 seconds
 bench: ## figures on a sandbox, next to targets and peers
 	$(call compile,sluice-bench,./cmd/sluice-bench)
 	@bin/sluice-bench
+
+simulate: ## how soon and how rightly metrics raise an alarm
+	$(call compile,sluice-simulate,./cmd/sluice-simulate)
+	@bin/sluice-simulate
 
 build: ## bin/sluice and bin/sluice-worker
 	go build -ldflags="-s -w" -o bin/sluice ./starter

@@ -13,16 +13,27 @@ import (
 const (
 	AnnotationOnFailure = own.Group + "/on-failure"
 	AnnotationDeadline  = own.Group + "/deadline"
+	// AnnotationAnalysis names the metrics of every step: templates, separated by
+	// commas, or configmap/NAME for all templates of a ConfigMap.
+	AnnotationAnalysis = own.Group + "/analysis"
+	// AnnotationPrometheus is the address of the server that is asked.
+	AnnotationPrometheus = own.Group + "/prometheus"
 )
+
+// annotations that are known, and where our own version says the same.
+var annotations = []struct{ key, field string }{
+	{AnnotationOnFailure, "spec.onFailure"}, {AnnotationDeadline, "spec.deadline"},
+	{AnnotationAnalysis, "analysis in each step"}, {AnnotationPrometheus, "spec.prometheus"},
+}
 
 // applyAnnotations reads our annotations of a Kruise document into the fields
 // that our own version has for them, where they are refused.
 func applyAnnotations(r *report, d *draft) {
-	annotations := d.doc.Metadata.Annotations
-	for _, key := range slices.Sorted(maps.Keys(annotations)) {
-		value, path := annotations[key], annotationPath(key)
+	given := d.doc.Metadata.Annotations
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		value, path := given[key], annotationPath(key)
 		switch {
-		case !strings.HasPrefix(key, own.Group+"/"), bypassAnnotation(r, key, value, path):
+		case !strings.HasPrefix(key, own.Group+"/"):
 		case key == AnnotationOnFailure && d.kruise:
 			d.doc.Spec.OnFailure = &value
 		case key == AnnotationDeadline && d.kruise:
@@ -32,16 +43,60 @@ func applyAnnotations(r *report, d *draft) {
 				continue
 			}
 			d.doc.Spec.Deadline = &period
-		case key == AnnotationOnFailure:
-			r.add(path, "only Kruise documents say this in an annotation", "write spec.onFailure")
-		case key == AnnotationDeadline:
-			r.add(path, "only Kruise documents say this in an annotation", "write spec.deadline")
+		case key == AnnotationAnalysis && d.kruise:
+			d.annotateAnalysis(r, path, value)
+		case key == AnnotationPrometheus && d.kruise:
+			d.doc.Spec.Prometheus = []own.Prometheus{{Name: DefaultServer, Address: value}}
+			d.serversAt = path
 		default:
-			remedy := fmt.Sprintf("known are %s and %s", AnnotationOnFailure, AnnotationDeadline)
-			if near := Nearest(key, []string{AnnotationOnFailure, AnnotationDeadline}); near != "" {
-				remedy = fmt.Sprintf("did you mean %q?", near)
-			}
-			r.add(path, "unknown annotation", remedy)
+			misplaced(r, path, key)
+		}
+	}
+}
+
+// misplaced reports an annotation that our own version has a field for, or that
+// nobody knows.
+func misplaced(r *report, path, key string) {
+	var known []string
+	for _, a := range annotations {
+		if a.key == key {
+			r.add(path, "only Kruise documents say this in an annotation", "write "+a.field)
+			return
+		}
+		known = append(known, a.key)
+	}
+	remedy := "known are " + strings.Join(known, ", ")
+	if near := Nearest(key, known); near != "" {
+		remedy = fmt.Sprintf("did you mean %q?", near)
+	}
+	r.add(path, "unknown annotation", remedy)
+}
+
+// annotateAnalysis gives every step the metrics that the annotation names. A step
+// without a written pause is then promoted by them alone.
+func (d *draft) annotateAnalysis(r *report, path, value string) {
+	var metrics []own.Metric
+	for name := range strings.SplitSeq(value, ",") {
+		name = strings.TrimSpace(name)
+		if configMap, ok := strings.CutPrefix(name, "configmap/"); ok {
+			metrics = append(metrics, own.Metric{ConfigMap: configMap})
+		} else if name != "" {
+			metrics = append(metrics, own.Metric{Template: name})
+		}
+	}
+	if len(metrics) == 0 {
+		r.add(path, "no metric is named", "write names of templates, such as app/success-rate, or configmap/NAME")
+		return
+	}
+	d.metricsAt = path
+	if d.doc.Spec.Strategy.Canary == nil {
+		return
+	}
+	for i := range d.doc.Spec.Strategy.Canary.Steps {
+		step := &d.doc.Spec.Strategy.Canary.Steps[i]
+		step.Analysis = &own.Analysis{Metrics: metrics}
+		if !r.has(indexPath(stepsPath, i) + ".pause") {
+			step.Pause = nil
 		}
 	}
 }

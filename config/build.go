@@ -23,9 +23,14 @@ func build(d *draft, opts Options) Rollout {
 		CanaryMetadata: buildMetadata(canary.PatchPodTemplateMetadata),
 		Deadline:       Duration(*doc.Spec.Deadline),
 		OnFailure:      FailurePolicy(*doc.Spec.OnFailure),
+		Prometheus:     convertAll(doc.Spec.Prometheus, buildServer),
+		Analysis:       d.whole,
+		Bake:           d.bake,
 	}
 	for i, step := range canary.Steps {
-		rollout.Steps = append(rollout.Steps, d.buildStep(step, i == len(canary.Steps)-1))
+		built := d.buildStep(step, i == len(canary.Steps)-1)
+		built.Analysis = d.steps[i]
+		rollout.Steps = append(rollout.Steps, built)
 	}
 	return rollout
 }

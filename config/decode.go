@@ -3,6 +3,7 @@ package config
 import (
 	"encoding"
 	"fmt"
+	"math"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -50,6 +51,8 @@ func decode(r *report, path string, node *yaml.Node, v reflect.Value) {
 		decodeSlice(r, path, node, v)
 	case v.Kind() == reflect.Map:
 		decodeMap(r, path, node, v)
+	case v.Kind() == reflect.Float64:
+		decodeFloat(r, path, node, v)
 	default:
 		decodeScalar(r, path, node, v)
 	}
@@ -148,6 +151,17 @@ func decodeInt(r *report, path string, node *yaml.Node, bits int) (int64, bool) 
 	}
 	r.unreadable(path, node, "must be a whole number", "write decimal digits without quotes, such as 30")
 	return 0, false
+}
+
+// decodeFloat reads a number; infinities and what is not a number are refused.
+func decodeFloat(r *report, path string, node *yaml.Node, v reflect.Value) {
+	if node.Kind == yaml.ScalarNode && (node.Tag == tagInt || node.Tag == tagFloat) {
+		if f, err := strconv.ParseFloat(node.Value, 64); err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) {
+			v.SetFloat(f)
+			return
+		}
+	}
+	r.unreadable(path, node, "must be a number", "write decimal digits without quotes, such as 0.99")
 }
 
 func decodeIntOrString(r *report, path string, node *yaml.Node, v reflect.Value) {

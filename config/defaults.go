@@ -80,6 +80,8 @@ func defaultReplicas(weight *int32) *intstr.IntOrString {
 // "100%" does not wait; an explicit hold is taken at its word.
 func holdOf(step own.Step, last bool) Hold {
 	switch {
+	case step.Analysis != nil && step.Hold == nil && step.Pause == nil:
+		return Hold{Mode: HoldNone} // metrics alone decide
 	case step.Hold != nil:
 		return Hold{Mode: HoldMode(step.Hold.Mode), Duration: Duration(step.Hold.Duration)}.settled()
 	case last && step.Replicas != nil && *step.Replicas == intstr.FromString("100%"):

@@ -85,6 +85,7 @@ type draft struct {
 	dialect
 	doc    own.Rollout
 	legacy legacy
+	measured
 }
 
 // legacy is what only v1alpha1 says.

@@ -26,6 +26,7 @@ const (
 	tagNull      = "!!null"
 	tagBool      = "!!bool"
 	tagInt       = "!!int"
+	tagFloat     = "!!float"
 	tagString    = "!!str"
 	tagTimestamp = "!!timestamp"
 	tagMerge     = "!!merge"

@@ -32,12 +32,26 @@ func Parse(data []byte, opts Options) ([]Rollout, error) {
 	sources := sourcesOf(documents)
 	var rollouts []Rollout
 	var errs Errors
+	shared := templates{}
 	for _, s := range sources {
+		if s.kind == kindTemplate {
+			r := newReport(s.order, s.prefix)
+			r.document = s.label()
+			if t, ok := readTemplate(r, s); ok {
+				shared[t.Metadata.Name] = t.Spec
+			}
+			errs = append(errs, r.errs...)
+		}
+	}
+	for _, s := range sources {
+		if s.kind == kindTemplate {
+			continue
+		}
 		r := newReport(s.order, s.prefix)
 		if len(sources) > 1 {
 			r.document = s.label()
 		}
-		if rollout := parseSource(r, s, opts); rollout != nil {
+		if rollout := parseSource(r, s, opts, shared); rollout != nil {
 			rollouts = append(rollouts, *rollout)
 		}
 		errs = append(errs, r.errs...)
@@ -71,7 +85,7 @@ func ParseOne(data []byte, opts Options) (Rollout, error) {
 }
 
 // parseSource returns nil where the document is skipped or wrong.
-func parseSource(r *report, s source, opts Options) *Rollout {
+func parseSource(r *report, s source, opts Options, shared templates) *Rollout {
 	if s.node.Kind != yaml.MappingNode {
 		r.unreadable("", s.node, "a document must be a map of fields", "start with apiVersion and kind")
 		return nil
@@ -93,7 +107,7 @@ func parseSource(r *report, s source, opts Options) *Rollout {
 		return nil
 	}
 	draft := d.read(r, s.node)
-	draft.dialect = d
+	draft.dialect, draft.templates = d, shared
 	applyAnnotations(r, &draft)
 	setDefaults(&draft)
 	validate(r, &draft)

@@ -26,6 +26,9 @@ func Document(r Rollout) own.Rollout {
 	for _, step := range r.Steps {
 		canary.Steps = append(canary.Steps, renderStep(step))
 	}
+	if r.Bake != nil {
+		canary.Bake = &own.Bake{Duration: new(own.Period(r.Bake.Duration)), Analysis: renderAnalysis(r.Bake.Analysis)}
+	}
 	return own.Rollout{
 		APIVersion: own.APIVersion,
 		Kind:       kindRollout,
@@ -36,6 +39,8 @@ func Document(r Rollout) own.Rollout {
 			Disabled:    r.Disabled,
 			Deadline:    new(own.Period(r.Deadline)),
 			OnFailure:   new(string(r.OnFailure)),
+			Prometheus:  convertAll(r.Prometheus, renderServer),
+			Analysis:    renderAnalysis(r.Analysis),
 		},
 	}
 }
@@ -61,6 +66,7 @@ func renderStep(s Step) own.Step {
 		Replicas: new(intstr.Parse(s.Replicas.String())),
 		Hold:     &own.Hold{Mode: own.HoldMode(s.Hold.Mode), Duration: own.Period(s.Hold.Duration)},
 		Matches:  convertAll(s.Matches, renderMatch),
+		Analysis: renderAnalysis(s.Analysis),
 	}
 	if s.Weight != nil {
 		step.Traffic = new(kruise.Percent(strconv.Itoa(*s.Weight) + "%"))

@@ -30,6 +30,13 @@ type Rollout struct {
 	// OnFailure is what happens when a step meets its deadline or an error that
 	// a retry cannot cure.
 	OnFailure FailurePolicy `json:"onFailure"`
+	// Prometheus servers that metrics are read from; the first one where a metric
+	// names none, and that of the worker where there is none.
+	Prometheus []Prometheus `json:"prometheus,omitempty"`
+	// Analysis beside the whole rollout, from its starting step on.
+	Analysis *Analysis `json:"analysis,omitempty"`
+	// Bake before the new revision becomes stable.
+	Bake *Bake `json:"bake,omitempty"`
 }
 
 // ObjectRef names an object in the namespace of the document.
@@ -54,6 +61,8 @@ type Step struct {
 	Hold Hold `json:"hold"`
 	// Deadline of this step; the document's where zero.
 	Deadline Duration `json:"deadline,omitempty"`
+	// Analysis of this step: it has to pass before the next one begins.
+	Analysis *Analysis `json:"analysis,omitempty"`
 }
 
 // Hold is what a step waits for before the next one begins.

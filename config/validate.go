@@ -22,6 +22,7 @@ func validate(r *report, d *draft) {
 	validateWorkload(r, d)
 	validateSettings(r, d)
 	validateStrategy(r, d)
+	validateAnalyses(r, d)
 }
 
 func validateMetadata(r *report, d *draft) {

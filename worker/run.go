@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"k8s.io/client-go/kubernetes"
 
+	"sluice.dev/sluice/activities/analysis"
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/preflight"
 	"sluice.dev/sluice/activities/traffic"
@@ -133,6 +134,9 @@ func work(ctx context.Context, s settings.Settings, temporal client.Client, clus
 	acting := worker.New(temporal, workflows.ActivityTaskQueue(s.Cluster), options)
 	acting.RegisterActivity(&preflight.Activities{Cluster: cluster, Routes: traffic.Reader{}})
 	acting.RegisterActivity(&traffic.Activities{Cluster: cluster, Gateways: gateways})
+	acting.RegisterActivity(&analysis.Activities{
+		Kube: cluster.Client(), Default: s.Prometheus.Server(), Credentials: s.Prometheus.Credentials,
+	})
 	acting.RegisterActivity(&workload.Activities{
 		Cluster: cluster, Gateway: traffic.Endpoints{Cluster: cluster, Gateways: gateways},
 	})

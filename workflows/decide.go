@@ -78,11 +78,11 @@ func (r *run) judge(now time.Time, verb Verb, m Message) (string, error) {
 
 func (r *run) judgePromote(now time.Time, m Message) (string, error) {
 	if m.Full {
-		return r.judgeFull()
+		return r.judgeFull(m)
 	}
 	step := r.step + 1
 	switch {
-	case m.Step > len(r.doc().Steps):
+	case m.Step > len(r.doc().Steps) && (m.Step != step || !r.open && r.phase != PhaseStuck):
 		return "", fmt.Errorf("step %d has no hold: there are %d steps", m.Step, len(r.doc().Steps))
 	case m.Step != 0 && m.Step < step, m.Step == step && r.open && r.released:
 		return "", fmt.Errorf("step %d is promoted already: the rollout is at step %d", m.Step, step)
@@ -91,7 +91,7 @@ func (r *run) judgePromote(now time.Time, m Message) (string, error) {
 	case m.Step > step, m.Step == step && !r.open && r.phase != PhaseStuck:
 		return fmt.Sprintf("noted for step %d", m.Step), nil
 	case r.phase == PhaseStuck:
-		return "", fmt.Errorf("step %d has failed: retry, jump, revise or abort", step)
+		return r.judgeOverride(m)
 	case !r.open || r.released:
 		return "", fmt.Errorf("nothing to promote: the rollout is %s; name a step to approve it early", r.phase)
 	case m.Step == 0 && !r.lastPromote.IsZero() && now.Sub(r.lastPromote) < coolDown:
@@ -100,9 +100,9 @@ func (r *run) judgePromote(now time.Time, m Message) (string, error) {
 	return fmt.Sprintf("promoting step %d", step), nil
 }
 
-func (r *run) judgeFull() (string, error) {
+func (r *run) judgeFull(m Message) (string, error) {
 	if r.phase == PhaseStuck {
-		return "", fmt.Errorf("step %d has failed: retry, jump, revise or abort", r.step+1)
+		return r.judgeOverride(m)
 	}
 	return "promoting through all remaining steps", nil
 }
@@ -155,7 +155,10 @@ func (r *run) act(ctx workflow.Context, verb Verb, m Message) {
 // promote releases the open hold, or notes an approval that came early.
 func (r *run) promote(ctx workflow.Context, m Message) {
 	step := r.step + 1
+	r.unguarded = r.unguarded || m.SkipAnalysis
 	switch {
+	case r.phase == PhaseStuck && m.Step <= step:
+		r.override(m)
 	case m.Full:
 		r.full, r.released = true, true
 	case m.Step > step || !r.open:

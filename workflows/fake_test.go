@@ -49,6 +49,7 @@ type cluster struct {
 	canary   int
 	promoted bool
 	lastSeq  int64
+	measured
 }
 
 func newCluster() *cluster {

@@ -12,7 +12,13 @@ import (
 // hold waits for a person or a time before the next step. A change of the
 // workload's size during the hold is followed at once, without ending it.
 func (r *run) hold(ctx workflow.Context) error {
-	if r.step >= len(r.doc().Steps) || r.passes(ctx) {
+	if r.step >= len(r.doc().Steps) {
+		return r.bake(ctx)
+	}
+	if r.doc().Steps[r.step].Analysis != nil {
+		return r.holdMeasured(ctx)
+	}
+	if r.passes(ctx) {
 		return nil
 	}
 	r.open, r.released = true, false
@@ -54,7 +60,7 @@ func (r *run) passes(ctx workflow.Context) bool {
 	switch {
 	case r.doc().Steps[r.step].Hold.Mode == config.HoldNone:
 		return true
-	case r.full:
+	case r.full, r.overridden == r.step+1:
 		return true
 	case r.early[r.step]:
 		r.note(ctx, fmt.Sprintf("step %d was approved before it began to hold", r.step+1))

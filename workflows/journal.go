@@ -151,6 +151,7 @@ func (r *run) details() string {
 	if r.phase == PhaseHolding {
 		fmt.Fprintf(&b, "To go on: More Actions, Send a Signal, `promote` (no input needed), or\n\n`temporal workflow signal -w %s --name promote -i '{\"step\":%d,\"run\":\"%s\"}'`\n\n", r.workflowID, r.step+1, r.runID)
 	}
+	b.WriteString(r.analysisDetails())
 	for _, e := range slices.Backward(r.timeline) {
 		fmt.Fprintf(&b, "- %s %s\n", e.At.UTC().Format(time.TimeOnly), e.Text)
 		if b.Len() > maxDetails {
@@ -186,6 +187,7 @@ func (r *run) status() (Status, error) {
 		Replicas: r.world.Replicas, Canary: r.canary,
 		Paused: r.paused, Failure: r.failure, Warnings: r.observed.Warnings,
 		Decisions: slices.Clone(r.decisions), Timeline: slices.Clone(r.timeline), Result: r.result,
+		Analyses: slices.Clone(r.analyses),
 	}
 	return s, nil
 }
@@ -199,6 +201,7 @@ func (r *run) steps() []StepStatus {
 		if i < len(doc.Steps) {
 			s.Replicas, s.Hold = doc.Steps[i].Replicas.String(), holdText(doc.Steps[i].Hold)
 			s.Matches = config.MatchesText(doc.Steps[i].Matches)
+			s.Hold, s.Metrics = measuredHold(doc.Steps[i], s.Hold)
 		}
 		steps = append(steps, s)
 	}

@@ -64,6 +64,8 @@ const (
 	VerbJump Verb = "jump"
 	// VerbRevise replaces the revision that is being released by another one.
 	VerbRevise Verb = "revise"
+	// verbVerdict is no message: metrics interrupt the main line with it.
+	verbVerdict Verb = "verdict"
 )
 
 // Verbs are all verbs in the order in which they are documented.
@@ -73,7 +75,7 @@ var Verbs = []Verb{VerbPromote, VerbPause, VerbResume, VerbAbort, VerbRetry, Ver
 func (v Verb) describe() string {
 	switch v {
 	case VerbPromote:
-		return `Releases the present hold; no payload is needed. Optional: {"step":1,"by":"...","reason":"..."}; {"full":true} for all remaining steps.`
+		return `Releases the present hold; no payload is needed. Optional: {"step":1,"by":"...","reason":"..."}; {"full":true} for all remaining steps. A step that its metrics have stopped needs a reason; {"skipAnalysis":true} ends the analysis of the whole rollout, too.`
 	case VerbPause:
 		return "Stops before the next operation; nothing is undone."
 	case VerbResume:
@@ -105,6 +107,8 @@ type Message struct {
 	Reason string `json:"reason,omitempty"`
 	// Full promotes through all remaining steps.
 	Full bool `json:"full,omitempty"`
+	// SkipAnalysis, with a promote, ends the analysis of the whole rollout, too.
+	SkipAnalysis bool `json:"skipAnalysis,omitempty"`
 	// Change is the new revision of a revise.
 	Change *workload.Change `json:"change,omitempty"`
 	// ID makes a message that arrives more than once, as an Update and as a

@@ -25,7 +25,13 @@ func Rollout(ctx workflow.Context, in Input) (Result, error) {
 	if err := r.inspect(ctx); err != nil {
 		return Result{}, r.refuse(ctx, err)
 	}
+	if err := r.prepare(ctx); err != nil {
+		return Result{}, r.refuse(ctx, err)
+	}
 	workflow.Go(ctx, r.watch)
+	if in.Rollout.Analysis != nil {
+		workflow.Go(ctx, r.guardRollout)
+	}
 	if err := r.deliver(ctx); err != nil {
 		return r.rollBack(ctx, err)
 	}
@@ -74,7 +80,7 @@ func (r *run) plan() []plan.Operation {
 	switch {
 	case r.revising:
 		return plan.Revise(r.doc(), r.world)
-	case r.step < len(r.doc().Steps):
+	case r.step < len(r.doc().Steps), r.baking():
 		return plan.Step(r.doc(), r.world, r.step)
 	default:
 		return plan.Finish(r.doc(), r.world)
@@ -106,7 +112,7 @@ func (r *run) turn(ctx workflow.Context, err error) error {
 		return err
 	}
 	if !errors.Is(err, errInterrupted) {
-		if r.doc().OnFailure == config.FailureRollback {
+		if r.policyOf(err) == config.FailureRollback {
 			return &rollback{reason: explain(err)}
 		}
 		if err := r.waitStuck(ctx, err); err != nil {
@@ -123,6 +129,8 @@ func (r *run) turn(ctx workflow.Context, err error) error {
 	case VerbRevise:
 		r.revising, r.change = true, order.change
 		r.goTo(0)
+	case verbVerdict:
+		return r.turn(ctx, order.cause)
 	case VerbRetry, VerbPromote:
 		// The planner goes on from where the world is.
 	case VerbPause, VerbResume:
@@ -133,11 +141,15 @@ func (r *run) turn(ctx workflow.Context, err error) error {
 // waitStuck keeps everything as it is until a person decides.
 func (r *run) waitStuck(ctx workflow.Context, cause error) error {
 	r.failure = explain(cause)
+	next := "; retry, jump, revise or abort"
+	if errors.As(cause, &r.blamed) {
+		next = "; promote with a reason, retry, jump, revise or abort"
+	}
 	r.note(ctx, fmt.Sprintf("step %d failed: %s", r.step+1, r.failure))
-	r.enter(ctx, PhaseStuck, r.failure+"; retry, jump, revise or abort")
+	r.enter(ctx, PhaseStuck, r.failure+next)
 	if err := workflow.Await(ctx, func() bool { return r.order != nil }); err != nil {
 		return fmt.Errorf("waiting for a decision: %w", err)
 	}
-	r.failure = ""
+	r.failure, r.blamed = "", nil
 	return nil
 }

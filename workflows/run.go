@@ -35,6 +35,7 @@ type run struct {
 	held     workload.Held
 
 	mailbox
+	measuring
 }
 
 // mailbox is what messages have asked for and the main line has not yet done.
@@ -62,6 +63,8 @@ type order struct {
 	step   int
 	change workload.Change
 	reason string
+	// cause of verbVerdict.
+	cause *verdictFailure
 }
 
 // errInterrupted says that an order is waiting.
@@ -114,6 +117,7 @@ func (r *run) completeStep(ctx workflow.Context) {
 func (r *run) goTo(step int) {
 	r.step = step
 	r.full = false
+	r.baked, r.overridden = false, 0
 	for i := range r.early {
 		if i >= step {
 			r.early[i] = false

@@ -3,6 +3,7 @@ package workflows
 import (
 	"time"
 
+	"sluice.dev/sluice/activities/analysis"
 	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/activities/workload"
 )
@@ -22,6 +23,8 @@ const (
 	PhasePaused Phase = "Paused"
 	// PhaseStuck is a failed step that waits for retry, jump, revise or abort.
 	PhaseStuck Phase = "Stuck"
+	// PhaseBaking has all requests on the new revision, with the old one kept ready.
+	PhaseBaking Phase = "Baking"
 	// PhasePromoting makes the new revision stable.
 	PhasePromoting Phase = "Promoting"
 	// PhaseRollingBack returns to stable.
@@ -102,6 +105,29 @@ type Status struct {
 	Decisions []Decision `json:"decisions,omitempty"`
 	Timeline  []Event    `json:"timeline,omitempty"`
 	Result    *Result    `json:"result,omitempty"`
+	// Analyses that have begun, in order.
+	Analyses []AnalysisStatus `json:"analyses,omitempty"`
+}
+
+// statusSamples is how many samples of each metric a status carries.
+const statusSamples = 20
+
+// AnalysisStatus is one analysis. While it runs, its state is in the heartbeats of
+// its activity and not known to the workflow.
+type AnalysisStatus struct {
+	// Where it belongs, in words, and the step, from 1, at which it began.
+	Where string `json:"where"`
+	Step  int    `json:"step"`
+	// Since when it is measured, and when that ended.
+	Since time.Time `json:"since"`
+	Ended time.Time `json:"ended,omitzero"`
+	// Running says that it goes on; Guard that only a bad verdict ends it.
+	Running bool `json:"running,omitempty"`
+	Guard   bool `json:"guard,omitempty"`
+	// Activity is the ID of the activity that measures.
+	Activity string `json:"activity"`
+	// State with the verdict and the numbers that it rests on.
+	State analysis.State `json:"state,omitzero"`
 }
 
 // StepStatus is one step of the plan.
@@ -110,9 +136,11 @@ type StepStatus struct {
 	Weight   int    `json:"weight"`
 	Matches  string `json:"matches,omitempty"`
 	Replicas string `json:"replicas"`
-	// Hold as text: "approval", "30s" or "none".
-	Hold  string    `json:"hold"`
-	State StepState `json:"state"`
+	// Hold as text: "approval", "30s", "none", or "metrics" where they alone decide.
+	Hold string `json:"hold"`
+	// Metrics of the step, by name.
+	Metrics string    `json:"metrics,omitempty"`
+	State   StepState `json:"state"`
 }
 
 // Decision is one message and what became of it.

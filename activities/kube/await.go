@@ -66,7 +66,7 @@ func (c *Cluster) AwaitState(ctx context.Context, w Wait, check func() (State, e
 		select {
 		case <-ctx.Done():
 		case <-stop:
-			err = stopping()
+			err = Stopping()
 		case <-l.wake:
 		case <-timer.C:
 		}

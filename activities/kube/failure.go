@@ -112,8 +112,8 @@ func statusOf(err error) (metav1.Status, bool) {
 	return api.Status(), true
 }
 
-// stopping is the error of a wait that ends because the worker does.
-func stopping() error {
+// Stopping is the error of a wait that ends because the worker does.
+func Stopping() error {
 	return temporal.NewApplicationErrorWithOptions("the worker is stopping, another one goes on", ErrWorkerStopping,
 		temporal.ApplicationErrorOptions{NextRetryDelay: 10 * time.Millisecond, Category: temporal.ApplicationErrorCategoryBenign})
 }

@@ -58,8 +58,7 @@ const ClassNginx = "nginx"
 
 // adapters by the class that a document names.
 var adapters = map[string]Adapter{
-	ClassNginx:   nginx{},
-	ClassHigress: higress{},
+	ClassNginx: nginx{},
 }
 
 // AdapterFor returns the adapter of a class. The error of an unknown one is an

@@ -122,6 +122,7 @@ func TestEveryOption(t *testing.T) {
 		"kube.qps": "3", "kube.burst": "4", "temporal.address": "t:1", "log.level": "warn", "log.format": "json",
 		"worker.metricsAddress": ":1", "worker.healthAddress": ":2", "worker.stopTimeout": "3s",
 		"worker.maxConcurrentActivities": "4", "worker.workflowCacheSize": "5", "worker.namespaces": "a,b",
+		"prometheus.address": "http://p:9090",
 	}
 	for _, o := range allOptions() {
 		value := values[o.key]
@@ -130,6 +131,9 @@ func TestEveryOption(t *testing.T) {
 		}
 		t.Run(o.key, func(t *testing.T) {
 			workspace(t)
+			if o.key == "prometheus.bearerTokenFile" {
+				t.Setenv("SLUICE_PROMETHEUS_CREDENTIALS", "folder")
+			}
 			t.Setenv(o.env(), value)
 			byEnv, err := Load(flags(t))
 			require.NoError(t, err)

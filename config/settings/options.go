@@ -39,6 +39,9 @@ var commonOptions = []option{
 	{key: "temporal.address", flag: "temporal-address", value: "", usage: "host:port of Temporal"},
 	{key: "temporal.namespace", flag: "temporal-namespace", value: "", usage: "namespace of Temporal"},
 	{key: "temporal.apiKey", flag: "temporal-api-key", value: "", secret: true},
+	{key: "prometheus.address", flag: "prometheus-address", value: "", usage: "URL of the Prometheus of documents that name none"},
+	{key: "prometheus.bearerTokenFile", flag: "prometheus-token-file", value: "", usage: "file with its bearer token, below the folder of credentials"},
+	{key: "prometheus.credentials", flag: "prometheus-credentials", value: "", usage: "folder of the credential files that documents may name"},
 	{key: "log.level", flag: "log-level", value: "info", usage: "debug, info, warn or error"},
 	{key: "log.format", flag: "log-format", value: string(LogText), usage: "text or json"},
 }

@@ -35,6 +35,10 @@ type Spec struct {
 	Deadline *Period `json:"deadline,omitempty"`
 	// OnFailure is pause or rollback.
 	OnFailure *string `json:"onFailure,omitempty"`
+	// Prometheus servers; the first one is asked where a metric names none.
+	Prometheus []Prometheus `json:"prometheus,omitempty"`
+	// Analysis beside the whole rollout.
+	Analysis *Analysis `json:"analysis,omitempty"`
 }
 
 // Strategy is either canary or blue-green.
@@ -54,6 +58,8 @@ type Canary struct {
 	EnableExtraWorkloadForCanary *bool  `json:"enableExtraWorkloadForCanary,omitempty"`
 	TrafficRoutingRef            string `json:"trafficRoutingRef,omitempty"`
 	DisableGenerateCanaryService bool   `json:"disableGenerateCanaryService,omitempty"`
+	// Bake follows the last step.
+	Bake *Bake `json:"bake,omitempty"`
 }
 
 // Step is one stage of a release.
@@ -69,6 +75,8 @@ type Step struct {
 	Hold *Hold `json:"hold,omitempty"`
 	// Deadline of this step.
 	Deadline *Period `json:"deadline,omitempty"`
+	// Analysis of this step; without hold and pause it alone decides.
+	Analysis *Analysis `json:"analysis,omitempty"`
 }
 
 // Match is a rule on requests; all its conditions must hold.

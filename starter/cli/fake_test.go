@@ -172,6 +172,7 @@ func (b *bench) run(args ...string) int {
 		Version:  "v1.2.3",
 		Backend:  b.backend,
 		Remains:  b.remains,
+		Metrics:  fakeMetrics{},
 	}, args)
 	b.out, b.err = out.String(), errs.String()
 	return code

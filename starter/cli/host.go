@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"sluice.dev/sluice/activities/analysis"
 	"sluice.dev/sluice/activities/preflight"
+	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/starter/control"
 	"sluice.dev/sluice/workflows"
 )
@@ -29,13 +31,21 @@ type Host struct {
 	Terminal func() (width, height int, ok bool)
 	// User is the user and the host of the process, as user@host.
 	User func() string
-	// Program is the name of the binary; kubectl runs it as kubectl-sluice.
-	Program string
 	// Version of the binary.
 	Version string
 	Backend Backend
 	// Remains reads what lost rollouts have left.
 	Remains Remains
+	// Metrics measures without a worker.
+	Metrics Metrics
+}
+
+// Metrics makes what measures from the settings.
+type Metrics interface {
+	// Measurer returns what reads the metrics of a document, and the document with
+	// those filled in that are described in ConfigMaps. The cluster is asked only
+	// where the document needs it.
+	Measurer(ctx context.Context, flags *pflag.FlagSet, doc config.Rollout) (*analysis.Activities, config.Rollout, error)
 }
 
 // Backend makes what commands need from the settings.

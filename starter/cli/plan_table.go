@@ -23,6 +23,7 @@ func drawPlan(p *page, plan preview.Plan) {
 	for _, stage := range plan.Stages {
 		drawStage(p, stage)
 	}
+	drawPlannedAnalyses(p, plan.Analyses)
 	p.lines = append(p.lines, "")
 	rows := [][]string{{"OBJECT", "WHAT HAPPENS TO IT"}}
 	for _, object := range plan.Objects {
@@ -35,7 +36,9 @@ func drawPlan(p *page, plan preview.Plan) {
 func drawStage(p *page, stage preview.Stage) {
 	p.lines = append(p.lines, "")
 	title := fmt.Sprintf("Step %d of %d, at most %s", stage.Step, stage.Steps, short(stage.Deadline.Std()))
-	if stage.Step == stage.Steps {
+	if stage.Bake != nil {
+		title += ": all requests to canary"
+	} else if stage.Step == stage.Steps {
 		title += ": promote under cover of the canary"
 	}
 	p.line(styleBold, title)
@@ -43,12 +46,37 @@ func drawStage(p *page, stage preview.Stage) {
 	for _, op := range stage.Operations {
 		drawOperation(p, op)
 	}
-	switch stage.Hold {
-	case "none":
-	case "approval":
+	switch {
+	case stage.Bake != nil:
+		p.line(styleNotice, gap+"bakes for "+stage.Bake.String()+" with the old revision kept ready")
+	case stage.Hold == "none" && stage.Metrics != "":
+		p.line(styleNotice, gap+"goes on when its metrics pass: "+stage.Metrics)
+		return
+	case stage.Hold == "none":
+	case stage.Hold == "approval":
 		p.line(styleNotice, gap+"holds until it is promoted")
 	default:
 		p.line(styleNotice, gap+"holds for "+stage.Hold)
+	}
+	if stage.Metrics != "" {
+		p.line(styleNotice, gap+"and its metrics have to pass: "+stage.Metrics)
+	}
+}
+
+// drawPlannedAnalyses draws what would be measured.
+func drawPlannedAnalyses(p *page, analyses []preview.Analysis) {
+	for _, a := range analyses {
+		p.lines = append(p.lines, "")
+		p.line(styleBold, "Metrics of "+a.Where)
+		p.paragraph(styleNotice, gap, gap, a.Decides)
+		for _, m := range a.Metrics {
+			p.paragraph(stylePlain, gap+m.Name+": ", gap+gap, m.Good)
+			if m.Server == "" {
+				continue
+			}
+			p.paragraph(styleDim, gap+gap, gap+gap, fmt.Sprintf("every %s; Prometheus %s; %s", m.Every, m.Server, m.Policies))
+			drawQueries(p, m.Queries)
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package cli
 import (
 	"os"
 	"os/user"
-	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -30,10 +29,10 @@ func ProcessHost() Host {
 			return width, height, err == nil && width > 0 && height > 0
 		},
 		User:    systemUser,
-		Program: filepath.Base(os.Args[0]),
 		Version: version(),
 		Backend: b,
 		Remains: b,
+		Metrics: b,
 	}
 }
 

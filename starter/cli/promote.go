@@ -13,8 +13,9 @@ import (
 // promoteOptions of `sluice promote`.
 type promoteOptions struct {
 	message
-	step int
-	full bool
+	step         int
+	full         bool
+	skipAnalysis bool
 }
 
 func addPromote(root *cobra.Command, a *app) {
@@ -24,13 +25,15 @@ func addPromote(root *cobra.Command, a *app) {
 		Short: "Release the hold of a step",
 		Long: targetHelp + "\n\nThe message names the step, the run and the revision that are shown now, so that it does\n" +
 			"nothing if the rollout has moved on in the meantime. With --step a later step can be approved\n" +
-			"before it holds.",
+			"before it holds. A step that its metrics have stopped is promoted with --reason; the analysis of\n" +
+			"the whole rollout goes on nevertheless, unless --skip-analysis is given.",
 		Example: "  sluice promote web --reason 'error rate is fine'\n  sluice promote web --step 2\n  sluice promote web --full",
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(a, cmd, args) },
 	}
 	o.bind(cmd)
 	cmd.Flags().IntVar(&o.step, "step", 0, "step that is meant, from 1 (default: the one that holds)")
 	cmd.Flags().BoolVar(&o.full, "full", false, "promote through all remaining steps")
+	cmd.Flags().BoolVar(&o.skipAnalysis, "skip-analysis", false, "end the analysis of the whole rollout, too")
 	root.AddCommand(cmd)
 }
 
@@ -51,11 +54,12 @@ func (o *promoteOptions) run(a *app, cmd *cobra.Command, args []string) error {
 // compose names what the person has seen.
 func (o *promoteOptions) compose(status control.Status, m *workflows.Message) error {
 	m.Revision = status.Revision
-	m.Step, m.Full = o.step, o.full
+	m.Step, m.Full, m.SkipAnalysis = o.step, o.full, o.skipAnalysis
 	if o.full || o.step > 0 {
 		return nil
 	}
-	if status.Phase != workflows.PhaseHolding {
+	stopped := status.Phase == workflows.PhaseStuck && o.reason != ""
+	if status.Phase != workflows.PhaseHolding && status.Phase != workflows.PhaseBaking && !stopped {
 		return &control.Refused{Text: notHolding(status)}
 	}
 	m.Step = status.Step

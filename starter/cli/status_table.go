@@ -35,6 +35,7 @@ func drawStatus(p *page, s control.Status, now time.Time) {
 	}
 	p.field(styleNotice, "Note", s.Note)
 	drawSteps(p, s)
+	drawAnalyses(p, s, now)
 	drawDecisions(p, s.Decisions, now)
 }
 
@@ -43,7 +44,7 @@ func phaseStyle(phase workflows.Phase) style {
 	switch phase {
 	case workflows.PhasePromoted:
 		return styleGood
-	case workflows.PhaseHolding, workflows.PhasePaused:
+	case workflows.PhaseHolding, workflows.PhasePaused, workflows.PhaseBaking:
 		return styleNotice
 	case workflows.PhaseStuck, workflows.PhaseRollingBack, workflows.PhaseRolledBack, workflows.PhaseRefused,
 		control.PhaseTerminated, control.PhaseFailed:

@@ -51,12 +51,17 @@ func (p Progress) String() string {
 // fails.
 const watchActivity = "WatchWorkload"
 
+// analysisActivity has its numbers in the analyses of the status; it is told here
+// only when it fails.
+const analysisActivity = "AnalyseMetrics"
+
 // progressOf tells the operations that run now.
 func progressOf(d description) []Progress {
 	var all []Progress
 	for _, pending := range d.GetPendingActivities() {
 		p := progress(pending)
-		if p.Activity == watchActivity && p.Failure == "" {
+		idle := p.Activity == watchActivity || p.Activity == analysisActivity && !p.Waiting
+		if idle && p.Failure == "" {
 			continue
 		}
 		all = append(all, p)
@@ -88,12 +93,11 @@ func progress(pending *workflowpb.PendingActivityInfo) Progress {
 // heartbeat reads the text that an activity sends with its heartbeats; other
 // details are for its own next attempt.
 func heartbeat(details *commonpb.Payloads) string {
-	if len(details.GetPayloads()) == 0 {
-		return ""
+	for _, payload := range details.GetPayloads() {
+		var text string
+		if converter.GetDefaultDataConverter().FromPayload(payload, &text) == nil {
+			return text
+		}
 	}
-	var text string
-	if converter.GetDefaultDataConverter().FromPayload(details.GetPayloads()[0], &text) != nil {
-		return ""
-	}
-	return text
+	return ""
 }

@@ -109,6 +109,7 @@ func (c *Client) query(ctx context.Context, id string, d description) (Status, e
 func (s *Status) complete(d description) {
 	if d.open() {
 		s.Progress = progressOf(d)
+		s.measure(d)
 		return
 	}
 	closed := d.closed()

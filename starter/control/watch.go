@@ -163,7 +163,7 @@ func (c *Client) successor(ctx context.Context, id string, d description) string
 // trusted.
 func wait(ctx context.Context, wake <-chan struct{}, status Status) bool {
 	interval := idleInterval
-	if len(status.Progress) > 0 || status.Note != "" {
+	if len(status.Progress) > 0 || status.Note != "" || status.measuring() {
 		interval = progressInterval
 	}
 	timer := time.NewTimer(interval)

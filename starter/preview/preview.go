@@ -6,6 +6,7 @@ import (
 	"sluice.dev/sluice/activities/preflight"
 	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/config"
+	"sluice.dev/sluice/workflows"
 	"sluice.dev/sluice/workflows/plan"
 )
 
@@ -26,6 +27,8 @@ type Plan struct {
 
 	// Stages are the steps and the promotion at the end.
 	Stages []Stage `json:"stages"`
+	// Analyses by which it would be decided.
+	Analyses []Analysis `json:"analyses,omitempty"`
 	// Objects that would be touched.
 	Objects []Object `json:"objects"`
 	// Warnings of the preflight, and Findings about the document.
@@ -42,6 +45,10 @@ type Stage struct {
 	Operations []Operation `json:"operations"`
 	// Hold at the end: "approval", a duration or "none".
 	Hold string `json:"hold"`
+	// Bake at the end, instead of a hold.
+	Bake *config.Duration `json:"bake,omitempty"`
+	// Metrics that have to pass, by name.
+	Metrics string `json:"metrics,omitempty"`
 	// Deadline of the operations.
 	Deadline config.Duration `json:"deadline"`
 }
@@ -84,6 +91,10 @@ func Make(cluster string, doc *config.Rollout, observed preflight.Observed) (Pla
 		Warnings: observed.Warnings, Findings: config.Warnings(*doc, observed.Replicas),
 	}
 	s := &simulation{doc: doc, observed: observed, world: plan.NewWorld(observed.Replicas)}
+	var err error
+	if p.Analyses, err = analyses(doc, observed); err != nil {
+		return p, err
+	}
 	steps := len(doc.Steps) + 1
 	for i := range steps {
 		stage := Stage{Step: i + 1, Steps: steps, Hold: string(config.HoldNone), Deadline: doc.StepDeadline(i)}
@@ -91,6 +102,13 @@ func Make(cluster string, doc *config.Rollout, observed preflight.Observed) (Pla
 		if i < len(doc.Steps) {
 			stage.Hold = holdText(doc.Steps[i].Hold)
 			next = func() []plan.Operation { return plan.Step(doc, s.world, i) }
+			if doc.Steps[i].Analysis != nil {
+				stage.Metrics = workflows.MetricNames(doc.Steps[i].Analysis)
+			}
+		} else if doc.Bake != nil {
+			if err := s.bake(&p, stage); err != nil {
+				return p, err
+			}
 		}
 		operations, err := s.run(next)
 		if err != nil {
@@ -100,6 +118,21 @@ func Make(cluster string, doc *config.Rollout, observed preflight.Observed) (Pla
 		p.Stages = append(p.Stages, stage)
 	}
 	return p, nil
+}
+
+// bake adds the stage before the promotion, at whose end all requests go to
+// canary and the old revision is kept ready.
+func (s *simulation) bake(p *Plan, stage Stage) error {
+	operations, err := s.run(func() []plan.Operation { return plan.Step(s.doc, s.world, len(s.doc.Steps)) })
+	if err != nil {
+		return fmt.Errorf("planning the bake: %w", err)
+	}
+	stage.Operations, stage.Bake = operations, &s.doc.Bake.Duration
+	if s.doc.Bake.Analysis != nil {
+		stage.Metrics = workflows.MetricNames(s.doc.Bake.Analysis)
+	}
+	p.Stages = append(p.Stages, stage)
+	return nil
 }
 
 func holdText(h config.Hold) string {

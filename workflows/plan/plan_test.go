@@ -66,6 +66,28 @@ func TestPromotionLosesNothingAndLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestBakeKeepsTheOldRevision stops where all requests go to canary: whichever way
+// it goes on, nothing is lost.
+func TestBakeKeepsTheOldRevision(t *testing.T) {
+	for name, r := range documents {
+		for _, end := range []struct {
+			n       next
+			running int
+		}{{finish(r), 1}, {abort(r), 0}} {
+			m, w := newModel(5), plan.NewWorld(5)
+			for i := range len(r.Steps) + 1 {
+				w = drive(t, m, w, stepTo(r, i))
+			}
+			require.True(t, m.all, "%s: every request goes to canary", name)
+			require.Equal(t, 0, m.running, "%s: the workload has its old pods", name)
+			require.False(t, w.MaybePromoting)
+			drive(t, m, w, end.n)
+			require.NoError(t, m.clean(), name)
+			require.Equal(t, end.running, m.running, name)
+		}
+	}
+}
+
 // forward returns the operations of a whole promotion with the world before each.
 func forward(t *testing.T, r *config.Rollout) (worlds []plan.World, ops []plan.Operation) {
 	t.Helper()

@@ -1,0 +1,105 @@
+package analysis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"sluice.dev/sluice/activities/analysis/prom"
+	"sluice.dev/sluice/activities/kube"
+	"sluice.dev/sluice/config"
+)
+
+// Activities decide by metrics. Every exported method is one activity.
+type Activities struct {
+	// Kube is read for ConfigMaps with templates and for Secrets.
+	Kube kubernetes.Interface
+	// Default is asked where a document names no server; its Address is empty
+	// where there is none.
+	Default config.Prometheus
+	// Credentials is the folder below which credentials in files are read. Without
+	// this border a document could send any file of the worker to any address.
+	Credentials string
+}
+
+// servers returns a client for each server that metrics are read from, by name.
+func (a *Activities) clients(ctx context.Context, namespace string, servers []config.Prometheus) (map[string]*prom.Client, error) {
+	if len(servers) == 0 {
+		servers = []config.Prometheus{a.Default}
+	}
+	clients := map[string]*prom.Client{}
+	for i, server := range servers {
+		if server.Address == "" {
+			return nil, kube.Terminal(kube.ErrRefused, "no Prometheus is known: write spec.prometheus with its address, or set prometheus.address of the worker")
+		}
+		client, err := prom.New(ctx, server, func(ctx context.Context, c config.Credential) (string, error) {
+			return a.secret(ctx, namespace, c)
+		})
+		if err != nil {
+			return nil, err
+		}
+		clients[server.Name] = client
+		if i == 0 {
+			clients[""] = client // a metric that names none
+		}
+	}
+	return clients, nil
+}
+
+// secret reads a credential.
+func (a *Activities) secret(ctx context.Context, namespace string, c config.Credential) (string, error) {
+	if c.File != "" {
+		return a.file(c.File)
+	}
+	if a.Kube == nil {
+		return "", fmt.Errorf("reading Secret %s/%s: there is no cluster to read it from", namespace, c.Secret)
+	}
+	secret, err := a.Kube.CoreV1().Secrets(namespace).Get(ctx, c.Secret, metav1.GetOptions{})
+	if err != nil {
+		return "", kube.Failure(err, fmt.Sprintf("reading Secret %s/%s", namespace, c.Secret))
+	}
+	text, ok := secret.Data[c.Key]
+	if !ok {
+		return "", fmt.Errorf("reading Secret %s/%s: it has no key %s", namespace, c.Secret, c.Key)
+	}
+	return string(text), nil
+}
+
+// file reads a credential from below the folder of credentials.
+func (a *Activities) file(name string) (string, error) {
+	if a.Credentials == "" {
+		return "", fmt.Errorf("reading %s: the worker has no folder of credentials: set prometheus.credentials, or write secret and key", name)
+	}
+	root, err := os.OpenRoot(a.Credentials)
+	if err != nil {
+		return "", fmt.Errorf("opening the folder of credentials: %w", err)
+	}
+	defer root.Close()
+	relative := strings.TrimPrefix(name, strings.TrimSuffix(a.Credentials, "/")+"/")
+	if filepath.IsAbs(relative) {
+		return "", fmt.Errorf("reading %s: only files in %s are read", name, a.Credentials)
+	}
+	text, err := root.ReadFile(relative)
+	if err != nil {
+		return "", fmt.Errorf("reading a credential from %s: %w", a.Credentials, err)
+	}
+	return string(text), nil
+}
+
+// configMap reads the data of a ConfigMap.
+func (a *Activities) configMap(ctx context.Context, namespace, name string) (map[string]string, error) {
+	if a.Kube == nil {
+		return nil, errors.New("there is no cluster to read it from")
+	}
+	found, err := a.Kube.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, kube.Failure(err, fmt.Sprintf("reading ConfigMap %s/%s", namespace, name))
+	}
+	return found.Data, nil
+}

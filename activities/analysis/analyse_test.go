@@ -1,0 +1,157 @@
+package analysis_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"sluice.dev/sluice/activities/analysis"
+	"sluice.dev/sluice/activities/analysis/verdict"
+	"sluice.dev/sluice/config"
+)
+
+// steady is a counter that grows by the same number with each reading.
+func steady(from, by float64, readings int) []vector {
+	var all []vector
+	for i := range readings {
+		all = append(all, vector{"a": from + by*float64(i)})
+	}
+	return all
+}
+
+func TestValuesDecide(t *testing.T) {
+	tests := map[string]struct {
+		answers []vector
+		want    verdict.Action
+		outcome verdict.Outcome
+		reason  string
+	}{
+		"good":                      {[]vector{{"": 0.01}}, verdict.Promote, verdict.Pass, "errors: 2 samples, 0 of them failed; the last value is 0.01"},
+		"bad":                       {[]vector{{"": 0.5}}, verdict.Rollback, verdict.Fail, "errors: the value is 0.5, above 0.1; 2 times in a row"},
+		"nothing scraped":           {nil, verdict.Pause, verdict.NoData, "no series"},
+		"several series":            {[]vector{{"a": 1, "b": 1}}, verdict.Pause, verdict.Error, "2 series instead of one"},
+		"bad, then nothing":         {[]vector{{"": 0.5}, {}}, verdict.Pause, verdict.NoData, "no series"},
+		"nothing, then good":        {[]vector{{}, {"": 0.01}}, verdict.Promote, verdict.Pass, "the last value is 0.01"},
+		"one failure is not enough": {[]vector{{"": 0.5}, {"": 0.01}}, verdict.Promote, verdict.Pass, "1 of them failed"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := newPrometheus(t, map[string][]vector{"sum(canary)": test.answers})
+			result, err := newBench(t, p).analyse(analysis.Request{Metrics: []config.Metric{valueMetric(nil)}})
+			require.NoError(t, err)
+			require.Equal(t, test.want, result.Decision.Action)
+			require.Equal(t, test.outcome, result.Decision.Outcome)
+			require.Contains(t, result.Decision.Reason, test.reason)
+			require.NotEmpty(t, result.State.Metrics[0].Samples)
+			require.NotContains(t, p.asked, "sum(stable)", "nothing is compared")
+		})
+	}
+}
+
+func TestStableIsAskedWhereItIsCompared(t *testing.T) {
+	p := newPrometheus(t, map[string][]vector{"sum(canary)": {{"": 3}}, "sum(stable)": {{"": 1}}})
+	m := valueMetric(func(m *config.Metric) { m.Max, m.Compare.MaxRatio = nil, new(2.0) })
+	result, err := newBench(t, p).analyse(analysis.Request{Metrics: []config.Metric{m}})
+	require.NoError(t, err)
+	require.Contains(t, result.Decision.Reason, "canary divided by stable is 3, above 2")
+}
+
+func TestCountersDecide(t *testing.T) {
+	tests := map[string]struct {
+		requests, bad []vector
+		change        func(*config.Metric)
+		want          verdict.Outcome
+		reason        string
+	}{
+		"worse":                  {steady(1000, 50, 40), steady(10, 10, 40), nil, verdict.Fail, "canary is worse"},
+		"not worse":              {steady(1000, 500, 200), steady(10, 0, 200), nil, verdict.Pass, "not worse by the margin"},
+		"the first error counts": {steady(0, 50, 40), append([]vector{{}}, steady(10, 10, 40)...), nil, verdict.Fail, "canary is worse"},
+		"a reset counts what came after it": {
+			[]vector{{"a": 1000}, {"a": 40}, {"a": 90}, {"a": 140}, {"a": 190}}, []vector{{"a": 100}, {"a": 8}, {"a": 18}, {"a": 28}, {"a": 38}},
+			nil, verdict.Fail, "canary is worse: canary 8 of 40 requests bad (20 %)",
+		},
+		"a pod that is not scraped once has not begun anew": {
+			append([]vector{{"a": 1000, "b": 5000}, {"a": 1050}}, steady(1100, 50, 40)...), steady(0, 10, 40),
+			nil, verdict.Fail, "canary 10 of 50",
+		},
+		"no new requests":        {[]vector{{"a": 1000}}, []vector{{"a": 10}}, nil, verdict.NoData, "no requests since the last sample"},
+		"no series":              {nil, nil, nil, verdict.NoData, "no series of requests to canary"},
+		"more bad ones than all": {steady(0, 10, 40), steady(0, 20, 40), nil, verdict.Error, "canary has 20 marked requests of 10 in all"},
+		"good ones instead of bad": {
+			steady(0, 50, 40), steady(0, 40, 40),
+			func(m *config.Metric) { m.Bad, m.Good = "", "good_{{side}}" }, verdict.Fail, "10 of 50 requests bad",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := newPrometheus(t, map[string][]vector{
+				"requests_canary": test.requests, "bad_canary": test.bad,
+				"requests_stable": steady(0, 5000, 300), "bad_stable": steady(0, 5, 300),
+				"good_canary": test.bad, "good_stable": steady(0, 4995, 300),
+			})
+			result, err := newBench(t, p).analyse(analysis.Request{Metrics: []config.Metric{countMetric(test.change)}})
+			require.NoError(t, err)
+			require.Equal(t, test.want, result.Decision.Outcome, result.Decision.Reason)
+			require.Contains(t, result.Decision.Reason, test.reason)
+		})
+	}
+}
+
+func TestGuardGoesOnAfterAPass(t *testing.T) {
+	p := newPrometheus(t, map[string][]vector{"sum(canary)": {{"": 0.01}, {"": 0.01}, {"": 0.01}, {"": 0.5}}})
+	result, err := newBench(t, p).analyse(analysis.Request{Metrics: []config.Metric{valueMetric(nil)}, Guard: true})
+	require.NoError(t, err)
+	require.Equal(t, verdict.Rollback, result.Decision.Action)
+	require.Equal(t, 3, result.State.Metrics[0].Passed)
+}
+
+func TestGoesOnFromTheLastHeartbeat(t *testing.T) {
+	p := newPrometheus(t, map[string][]vector{"sum(canary)": {{"": 0.01}}})
+	b := newBench(t, p)
+	m := valueMetric(func(m *config.Metric) { m.Count = 5 })
+	before, err := b.analyse(analysis.Request{Metrics: []config.Metric{valueMetric(nil)}})
+	require.NoError(t, err)
+	before.State.Metrics[0].Outcome = verdict.Measuring
+	b.env.SetHeartbeatDetails(before.State)
+	asked := len(p.asked)
+	result, err := b.analyse(analysis.Request{Metrics: []config.Metric{m}})
+	require.NoError(t, err)
+	require.Equal(t, 5, result.State.Metrics[0].Passed)
+	require.Len(t, p.asked[asked:], 3, "two samples were taken before")
+	require.Equal(t, before.State.Began.UTC(), result.State.Began.UTC())
+}
+
+func TestGoesOnFromTheStateOfTheRequest(t *testing.T) {
+	p := newPrometheus(t, map[string][]vector{
+		"requests_canary": steady(0, 500, 300), "bad_canary": steady(0, 0, 300), "requests_stable": steady(0, 5000, 300), "bad_stable": steady(0, 5, 300),
+	})
+	b := newBench(t, p)
+	passed, err := b.analyse(analysis.Request{Metrics: []config.Metric{countMetric(nil)}})
+	require.NoError(t, err)
+	require.Equal(t, verdict.Pass, passed.Decision.Outcome)
+	require.NotNil(t, passed.State.Metrics[0].Counters)
+	p.mu.Lock()
+	last := p.answers["requests_canary"][0]["a"]
+	p.answers["requests_canary"], p.answers["bad_canary"] = steady(last, 50, 300), steady(0, 40, 300)
+	p.mu.Unlock()
+	result, err := b.analyse(analysis.Request{Metrics: []config.Metric{countMetric(nil)}, Guard: true, State: &passed.State})
+	require.NoError(t, err)
+	require.Equal(t, verdict.Fail, result.Decision.Outcome)
+}
+
+func TestSeveralMetricsAtTheirOwnPace(t *testing.T) {
+	p := newPrometheus(t, map[string][]vector{"sum(canary)": {{"": 0.01}}})
+	slow := valueMetric(func(m *config.Metric) { m.Name, m.Interval = "slow", config.Duration(20*time.Millisecond) })
+	late := valueMetric(func(m *config.Metric) { m.Name, m.InitialDelay = "late", config.Duration(30*time.Millisecond) })
+	result, err := newBench(t, p).analyse(analysis.Request{Metrics: []config.Metric{valueMetric(nil), slow, late}})
+	require.NoError(t, err)
+	require.Equal(t, verdict.Promote, result.Decision.Action)
+	require.Greater(t, result.State.Metrics[0].Passed, result.State.Metrics[1].Passed)
+	require.Equal(t, 2, result.State.Metrics[2].Passed)
+}
+
+func TestUnknownServerIsRefused(t *testing.T) {
+	_, err := newBench(t, nil).analyse(analysis.Request{Metrics: []config.Metric{valueMetric(nil)}})
+	require.ErrorContains(t, err, "no Prometheus is known: write spec.prometheus")
+}

@@ -1,0 +1,94 @@
+package analysis_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"sluice.dev/sluice/activities/analysis"
+	"sluice.dev/sluice/config"
+)
+
+const template = `apiVersion: sluice.dev/v1alpha1
+kind: MetricTemplate
+metadata: {name: checkout}
+spec:
+  query: sum(up{pod=~"{{pods}}"})
+  min: 1
+`
+
+// prepare runs the activity for a rollout with one step that is measured.
+func (b *bench) prepare(a *config.Analysis, servers ...config.Prometheus) (analysis.Prepared, error) {
+	b.t.Helper()
+	rollout := config.Rollout{Namespace: "shop", Steps: []config.Step{{Analysis: a}}, Prometheus: servers, OnFailure: config.FailurePause}
+	value, err := b.env.ExecuteActivity(b.a.PrepareAnalysis, analysis.PrepareRequest{Subject: subject(), Rollout: rollout})
+	if err != nil {
+		return analysis.Prepared{}, err
+	}
+	var prepared analysis.Prepared
+	require.NoError(b.t, value.Get(&prepared))
+	return prepared, nil
+}
+
+func pending() *config.Analysis {
+	return &config.Analysis{Pending: []config.PendingMetric{{ConfigMap: "shared", Path: "metrics[0]"}}}
+}
+
+func TestTemplatesOfConfigMaps(t *testing.T) {
+	b := newBench(t, newPrometheus(t, map[string][]vector{"1": {{"": 1}}}))
+	b.a.Kube = fake.NewClientset(&corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shared"}, Data: map[string]string{"a.yaml": template},
+	})
+	prepared, err := b.prepare(pending())
+	require.NoError(t, err)
+	require.Empty(t, prepared.Warnings)
+	require.Equal(t, "checkout", prepared.Rollout.Steps[0].Analysis.Metrics[0].Name)
+	require.Empty(t, prepared.Rollout.Steps[0].Analysis.Pending)
+}
+
+func TestPrepareRefuses(t *testing.T) {
+	b := newBench(t, newPrometheus(t, nil))
+	b.a.Kube = fake.NewClientset()
+	_, err := b.prepare(pending())
+	require.ErrorContains(t, err, `configmaps "shared" not found`)
+
+	secret := config.Prometheus{Name: "main", Address: "http://127.0.0.1:1", Timeout: config.Duration(1e9), MaxBytes: 1 << 20, Bearer: &config.Credential{Secret: "prom", Key: "token"}}
+	_, err = b.prepare(&config.Analysis{}, secret)
+	require.ErrorContains(t, err, `secrets "prom" not found`)
+
+	_, err = newBench(t, nil).prepare(&config.Analysis{})
+	require.ErrorContains(t, err, "no Prometheus is known")
+}
+
+func TestServerThatIsAwayIsAWarning(t *testing.T) {
+	away := config.Prometheus{Name: "main", Address: "http://127.0.0.1:1", Timeout: config.Duration(1e9), MaxBytes: 1 << 20}
+	prepared, err := newBench(t, nil).prepare(&config.Analysis{}, away)
+	require.NoError(t, err)
+	require.Len(t, prepared.Warnings, 1)
+	require.Contains(t, prepared.Warnings[0], "metrics cannot be read now: Prometheus main: no connection")
+}
+
+func TestCredentialFiles(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "token"), []byte("secret\n"), 0o600))
+	server := func(file string) config.Prometheus {
+		return config.Prometheus{Name: "main", Address: "http://127.0.0.1:1", Timeout: config.Duration(1e9), MaxBytes: 1 << 20, Bearer: &config.Credential{File: file}}
+	}
+	b := newBench(t, nil)
+	_, err := b.prepare(&config.Analysis{}, server("token"))
+	require.ErrorContains(t, err, "the worker has no folder of credentials")
+	b.a.Credentials = dir
+	for _, name := range []string{"token", filepath.Join(dir, "token")} {
+		_, err = b.prepare(&config.Analysis{}, server(name))
+		require.NoError(t, err)
+	}
+	for _, name := range []string{"/etc/passwd", "../passwd", "other"} {
+		_, err = b.prepare(&config.Analysis{}, server(name))
+		require.Error(t, err, name)
+	}
+}

@@ -1,0 +1,138 @@
+package prom
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"sluice.dev/sluice/config"
+)
+
+// transport adds credentials and headers to requests and bounds answers.
+type transport struct {
+	next    http.RoundTripper
+	server  config.Prometheus
+	secrets Secrets
+
+	mu    sync.Mutex
+	known authorization
+	// until is when the secret is read again.
+	until time.Time
+}
+
+// secretAge is how long a secret is used before it is read again: tokens in files
+// and Secrets are renewed while a rollout goes on.
+const secretAge = time.Minute
+
+func newTransport(ctx context.Context, server config.Prometheus, secrets Secrets) (*transport, error) {
+	next := &http.Transport{Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true}
+	next.MaxConnsPerHost = 8
+	if server.TLS != nil {
+		config, err := newTLS(ctx, *server.TLS, secrets)
+		if err != nil {
+			return nil, err
+		}
+		next.TLSClientConfig = config
+	}
+	t := &transport{next: next, server: server, secrets: secrets}
+	// Read once now, so that a secret that is missing is told before the start.
+	_, err := t.authorization(ctx)
+	return t, err
+}
+
+// RoundTrip sends one request.
+func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
+	authorization, err := t.authorization(request.Context())
+	if err != nil {
+		return nil, err
+	}
+	request = request.Clone(request.Context())
+	for name, text := range t.server.Headers {
+		request.Header.Set(name, text)
+	}
+	switch {
+	case authorization.username != "":
+		request.SetBasicAuth(authorization.username, authorization.secret)
+	case authorization.secret != "":
+		request.Header.Set("Authorization", "Bearer "+authorization.secret)
+	}
+	response, err := t.next.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	if refuses(response.StatusCode) {
+		_ = response.Body.Close()
+		return nil, &badStatus{status: response.Status, retry: response.Header.Get("Retry-After")}
+	}
+	response.Body = &bounded{ReadCloser: response.Body, left: t.server.MaxBytes, limit: t.server.MaxBytes}
+	return response, nil
+}
+
+type authorization struct{ username, secret string }
+
+// authorization is read at most once per secretAge.
+func (t *transport) authorization(ctx context.Context) (authorization, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if time.Now().Before(t.until) {
+		return t.known, nil
+	}
+	found, err := t.readAuthorization(ctx)
+	if err == nil {
+		t.known, t.until = found, time.Now().Add(secretAge)
+	}
+	return found, err
+}
+
+func (t *transport) readAuthorization(ctx context.Context) (authorization, error) {
+	read := func(c *config.Credential) (string, error) {
+		text, err := t.secrets(ctx, *c)
+		return strings.TrimSpace(text), err
+	}
+	switch {
+	case t.server.Password != nil:
+		password, err := read(t.server.Password)
+		return authorization{username: t.server.Username, secret: password}, err
+	case t.server.Bearer != nil:
+		token, err := read(t.server.Bearer)
+		return authorization{secret: token}, err
+	}
+	return authorization{}, nil
+}
+
+func newTLS(ctx context.Context, t config.TLS, secrets Secrets) (*tls.Config, error) {
+	made := &tls.Config{ServerName: t.ServerName, InsecureSkipVerify: t.Insecure, MinVersion: tls.VersionTLS12}
+	if t.CA != nil {
+		pem, err := secrets(ctx, *t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("reading tls.ca: %w", err)
+		}
+		made.RootCAs = x509.NewCertPool()
+		if !made.RootCAs.AppendCertsFromPEM([]byte(pem)) {
+			return nil, errors.New("reading tls.ca: it holds no certificate in PEM form")
+		}
+	}
+	if t.Cert == nil || t.PrivateKey == nil {
+		return made, nil
+	}
+	cert, err := secrets(ctx, *t.Cert)
+	if err != nil {
+		return nil, fmt.Errorf("reading tls.cert: %w", err)
+	}
+	key, err := secrets(ctx, *t.PrivateKey)
+	if err != nil {
+		return nil, fmt.Errorf("reading tls.privateKey: %w", err)
+	}
+	pair, err := tls.X509KeyPair([]byte(cert), []byte(key))
+	if err != nil {
+		return nil, fmt.Errorf("reading tls.cert and tls.privateKey: %w", err)
+	}
+	made.Certificates = []tls.Certificate{pair}
+	return made, nil
+}

@@ -1,0 +1,86 @@
+package expression
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+var variable = regexp.MustCompile(`\{\{\s*([A-Za-z][A-Za-z0-9]*)\s*\}\}`)
+
+// Variables returns the names of the variables in a query, each once, sorted.
+func Variables(query string) []string {
+	var names []string
+	for _, found := range variable.FindAllStringSubmatch(query, -1) {
+		names = append(names, found[1])
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Fill replaces the variables of a query by their values. The error names those
+// that are not known, and braces that are no variable.
+func Fill(query string, values map[string]string) (string, error) {
+	var unknown []string
+	filled := variable.ReplaceAllStringFunc(query, func(text string) string {
+		name := variable.FindStringSubmatch(text)[1]
+		value, known := values[name]
+		if !known {
+			unknown = append(unknown, name)
+		}
+		return value
+	})
+	if len(unknown) > 0 {
+		return "", fmt.Errorf("unknown variable %s", strings.Join(unknown, ", "))
+	}
+	if rest := variable.ReplaceAllString(query, ""); strings.Contains(rest, "{{") {
+		return "", errors.New("{{ begins a variable, which is letters and digits and ends with }}")
+	}
+	return filled, nil
+}
+
+// promql is Prometheus' own parser.
+var promql = parser.NewParser(parser.Options{})
+
+// CheckQuery says whether a query without variables is PromQL that has one value
+// per series: an instant vector or a scalar.
+func CheckQuery(query string) error {
+	parsed, err := promql.ParseExpr(query)
+	if err != nil {
+		return fmt.Errorf("not valid PromQL: %w", err)
+	}
+	switch parsed.Type() {
+	case parser.ValueTypeVector, parser.ValueTypeScalar:
+		return nil
+	default:
+		return fmt.Errorf("the query has the type %s: it needs an instant vector or a scalar", parser.DocumentedType(parsed.Type()))
+	}
+}
+
+// CheckCounter says whether a query without variables can be read as counters:
+// one value per series that only grows. Rates and increases are refused, because
+// they are not counters any more.
+func CheckCounter(query string) error {
+	if err := CheckQuery(query); err != nil {
+		return err
+	}
+	parsed, err := promql.ParseExpr(query)
+	if err != nil {
+		return err
+	}
+	var problem error
+	parser.Inspect(parsed, func(node parser.Node, _ []parser.Node) error {
+		if call, ok := node.(*parser.Call); ok && slices.Contains(ofRanges, call.Func.Name) {
+			problem = fmt.Errorf("%s() is not a counter: leave it out, Sluice takes the differences itself and sees the first error, too", call.Func.Name)
+		}
+		return nil
+	})
+	return problem
+}
+
+// ofRanges are the functions that turn counters into something else.
+var ofRanges = []string{"rate", "irate", "increase", "delta", "idelta", "deriv"}

@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+
+	"sluice.dev/sluice/activities/analysis"
+	"sluice.dev/sluice/activities/analysis/verdict"
+	"sluice.dev/sluice/config"
+	"sluice.dev/sluice/starter/control"
+	"sluice.dev/sluice/workflows"
+)
+
+// fakeMetrics measures without settings.
+type fakeMetrics struct{}
+
+func (fakeMetrics) Measurer(_ context.Context, _ *pflag.FlagSet, doc config.Rollout) (*analysis.Activities, config.Rollout, error) {
+	return &analysis.Activities{}, doc, nil
+}
+
+// prometheus answers every query with a value.
+func prometheus(t *testing.T, value string) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,%q]}]}}`, value)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestAnalyze(t *testing.T) {
+	tests := map[string]struct {
+		value string
+		code  int
+		want  []string
+	}{
+		"good": {"0.2", 0, []string{"Measuring", "1 of 10 samples", `canary: sum(rate(http_requests_total{namespace="shop",pod=~"demo-canary-`}},
+		"bad":  {"0.9", 1, []string{"the value is 0.9, above 0.5"}},
+		"NaN":  {"NaN", 0, []string{"NaN"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			require.Equal(t, test.code, b.run("analyze", "testdata/measured.yaml", "--metric", "failures", "--server", prometheus(t, test.value)), b.err)
+			for _, want := range test.want {
+				require.Contains(t, strings.Join(strings.Fields(b.out), " "), want)
+			}
+		})
+	}
+}
+
+func TestAnalyzeNamesWhatIsWrong(t *testing.T) {
+	for arguments, problem := range map[string]string{
+		"analyze":                        "name the file with the Rollout document",
+		"analyze testdata/measured.yaml": "--metric: the document has several: name one of failures, app-success-rate",
+		"analyze testdata/measured.yaml --metric failure":              `did you mean "failures"?`,
+		"analyze testdata/measured.yaml --metric failures":             "no Prometheus is known",
+		"analyze testdata/measured.yaml --metric failures --samples 0": "take at least one",
+		"analyze testdata/rollout.yaml --metric failures":              "the document has no metric",
+	} {
+		b := newBench(t)
+		require.Equal(t, 1, b.run(strings.Fields(arguments)...), arguments)
+		require.Contains(t, b.err, problem)
+	}
+}
+
+func TestPlanShowsQueries(t *testing.T) {
+	b := newBench(t)
+	require.Zero(t, b.run("plan", "testdata/measured.yaml", "--image", "main=registry.example.com/shop/web:v2"), b.err)
+	text := strings.Join(strings.Fields(b.out), " ")
+	require.Contains(t, strings.Join(strings.Fields(b.out), ""), `pod=~"demo-canary-[bcdfghjklmnpqrstvwxz0-9]{1,12}-[bcdfghjklmnpqrstvwxz0-9]{5}"`, "long lines are broken")
+	for _, want := range []string{
+		"goes on when its metrics pass: failures",
+		"the metrics alone promote the step",
+		"the metrics have to hold while the step waits, and a person promotes",
+		"stable requests: sum by (pod)",
+		"Fail: rollback; NoData: wait; Error: wait",
+		"bakes for 10m0s with the old revision kept ready",
+	} {
+		require.Contains(t, text, want)
+	}
+}
+
+// measuredStatus is a rollout whose second step is measured, after the first one
+// has passed.
+func measuredStatus() control.Status {
+	s := holding()
+	s.Message = "step 1 goes on when errors, slow pass; promote to go on now"
+	s.Steps[0].Hold, s.Steps[0].Metrics = "metrics", "errors, slow"
+	state := func(name string, outcome verdict.Outcome, reason string, values ...float64) analysis.MetricState {
+		m := analysis.MetricState{State: verdict.State{Metric: name, Outcome: outcome, Reason: reason}}
+		for i, v := range values {
+			m.Samples = append(m.Samples, verdict.Sample{
+				At: now.Add(time.Duration(i-len(values)) * 30 * time.Second), Outcome: verdict.Pass,
+				Value: &v, Stable: new(0.002), Requests: new(300.0),
+			})
+		}
+		return m
+	}
+	metrics := []analysis.MetricState{
+		state("errors", verdict.Fail, "canary is worse: canary 42 of 1500 requests bad (2.8 %), stable 27 of 13500 requests bad (0.2 %); odds of 3.1e+06 to 1, 100 are enough",
+			0.001, 0.004, 0.02, 0.05, 0.06),
+		state("slow", verdict.Measuring, "5 of 10 samples, 0 of them failed; the last value is 0.12, of stable 0.11", 0.1, 0.11, 0.13, 0.1, 0.12),
+	}
+	s.Analyses = []workflows.AnalysisStatus{{
+		Where: "the metrics of step 1", Step: 1, Since: now.Add(-2 * time.Minute), Running: true, Activity: "analysis-1",
+		State: analysis.State{Metrics: metrics, Decision: verdict.Decision{Action: verdict.Rollback, Outcome: verdict.Fail, Metric: "errors"}},
+	}}
+	return s
+}
+
+func TestStatusShowsMetrics(t *testing.T) {
+	b := newBench(t)
+	b.control.status = measuredStatus()
+	require.Zero(t, b.run("status", "web"), b.err)
+	golden(t, "status-metrics", b.out)
+	fits(t, b.out, 100)
+}
+
+// TestPictureOfTheDocs keeps the picture of a verdict in the docs as it is drawn.
+func TestPictureOfTheDocs(t *testing.T) {
+	p := &page{width: 100}
+	drawAnalyses(p, measuredStatus(), now)
+	docs, err := os.ReadFile("../../docs/metrics.md")
+	require.NoError(t, err)
+	require.Contains(t, string(docs), strings.TrimSpace(p.String()), "paste what is drawn:\n%s", p.String())
+}
+
+func TestPromoteOverMetrics(t *testing.T) {
+	b := newBench(t)
+	b.control.status = holding()
+	b.control.status.Phase, b.control.status.Failure = workflows.PhaseStuck, "errors: canary is worse"
+	require.NotZero(t, b.run("promote", "web"))
+	require.Contains(t, b.err, "step 1 has failed")
+	require.Zero(t, b.run("promote", "web", "--reason", "known", "--skip-analysis"), b.err)
+	require.Equal(t, workflows.Message{
+		Step: 1, Run: b.control.status.Run, Revision: b.control.status.Revision, By: "carol@laptop", Reason: "known", SkipAnalysis: true,
+	}, b.control.sent[0].m)
+}

@@ -1,0 +1,81 @@
+package workflows_test
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+
+	"sluice.dev/sluice/activities/analysis"
+	"sluice.dev/sluice/activities/analysis/verdict"
+	"sluice.dev/sluice/config"
+	"sluice.dev/sluice/workflows"
+)
+
+// measured is what the cluster was asked about metrics: what ran for how long,
+// and the tokens of what runs.
+type measured struct {
+	requests []analysis.Request
+	tokens   [][]byte
+}
+
+func (c *cluster) PrepareAnalysis(ctx context.Context, req analysis.PrepareRequest) (analysis.Prepared, error) {
+	if err := c.do(ctx, req.Subject.Ref, "prepare metrics"); err != nil {
+		return analysis.Prepared{}, err
+	}
+	return analysis.Prepared{Rollout: req.Rollout, Warnings: []string{"metrics cannot be read now"}}, nil
+}
+
+// AnalyseMetrics goes on until the test says the verdict.
+func (c *cluster) AnalyseMetrics(ctx context.Context, req analysis.Request) (analysis.Result, error) {
+	c.requests = append(c.requests, req)
+	c.tokens = append(c.tokens, activity.GetInfo(ctx).TaskToken)
+	return analysis.Result{}, activity.ErrResultPending
+}
+
+// verdict lets the n-th analysis (from 1) end after a virtual delay.
+func (b *bench) verdict(delay time.Duration, n int, action verdict.Action) {
+	b.at(delay, func() {
+		require.GreaterOrEqual(b.t, len(b.cluster.tokens), n, "analyses that have begun")
+		outcome := map[verdict.Action]verdict.Outcome{
+			verdict.Promote: verdict.Pass, verdict.Pause: verdict.NoData, verdict.Rollback: verdict.Fail,
+		}[action]
+		d := verdict.Decision{Action: action, Outcome: outcome, Metric: "errors", Reason: "errors: 12 of 100"}
+		one := 0.12
+		state := analysis.State{Decision: d, Metrics: []analysis.MetricState{{
+			State: verdict.State{Metric: "errors", Outcome: outcome, Samples: []verdict.Sample{{Outcome: outcome, Value: &one}}},
+		}}}
+		require.NoError(b.t, b.CompleteActivity(b.cluster.tokens[n-1], analysis.Result{Decision: d, State: state}, nil))
+	})
+}
+
+// metrics is an analysis of one metric.
+func metrics() *config.Analysis {
+	return &config.Analysis{Metrics: []config.Metric{{Name: "errors", OnFail: config.FailureRollback}}}
+}
+
+// byMetrics is the seed's document with steps that metrics alone promote.
+func byMetrics() config.Rollout {
+	doc := seed()
+	for i := range doc.Steps {
+		doc.Steps[i].Hold, doc.Steps[i].Analysis = config.Hold{Mode: config.HoldNone}, metrics()
+	}
+	return doc
+}
+
+// preparedOps is the same operations after the metrics were prepared.
+func preparedOps(ops []string) []string {
+	return append([]string{ops[0], "prepare metrics"}, ops[1:]...)
+}
+
+// told says that the timeline has a line with a text.
+func told(s workflows.Status, text string) bool {
+	for _, e := range s.Timeline {
+		if strings.Contains(e.Text, text) {
+			return true
+		}
+	}
+	return false
+}

@@ -33,7 +33,7 @@ func applyAnnotations(r *report, d *draft) {
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		value, path := given[key], annotationPath(key)
 		switch {
-		case !strings.HasPrefix(key, own.Group+"/"):
+		case !strings.HasPrefix(key, own.Group+"/"), bypassAnnotation(r, key, value, path):
 		case key == AnnotationOnFailure && d.kruise:
 			d.doc.Spec.OnFailure = &value
 		case key == AnnotationDeadline && d.kruise:

@@ -46,6 +46,19 @@ const (
 	cookieNever  = "never"
 )
 
+// What validators of ingress-nginx let pass; others have not been seen to refuse
+// any of it.
+var (
+	headerValue = Characters{
+		"letters, digits, - . _ ~ / : and spaces inside",
+		regexp.MustCompile(`^[A-Za-z0-9._~/:-]([A-Za-z0-9._~/: -]*[A-Za-z0-9._~/:-])?$`),
+	}
+	headerPattern = Characters{
+		`letters, digits, - . _ ~ / : and ^ $ [ ] ( ) { } * + ? | & = \, no space`,
+		regexp.MustCompile(`^[A-Za-z0-9._~/:^$\[\](){}*+?|&=\\-]+$`),
+	}
+)
+
 // capabilities by class. What the classes without a renderer can express is as
 // their documentation says; their accepted characters are not known yet.
 var capabilities = []Capability{
@@ -60,18 +73,27 @@ var capabilities = []Capability{
 		// "never" keeps a request away from canary wherever a header alone
 		// decides; as a value it would send it there.
 		ReservedValues: []string{cookieNever},
-		HeaderName:     Characters{"letters, digits, - and _", regexp.MustCompile(`^[A-Za-z0-9_-]+$`)},
-		HeaderValue: Characters{
-			"letters, digits, - . _ ~ / : and spaces inside",
-			regexp.MustCompile(`^[A-Za-z0-9._~/:-]([A-Za-z0-9._~/: -]*[A-Za-z0-9._~/:-])?$`),
-		},
-		HeaderPattern: Characters{
-			`letters, digits, - . _ ~ / : and ^ $ [ ] ( ) { } * + ? | & = \, no space`,
-			regexp.MustCompile(`^[A-Za-z0-9._~/:^$\[\](){}*+?|&=\\-]+$`),
-		},
-		CookieName: Characters{"letters, digits, - . _ and ~", regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)},
+		// To ingress-nginx an underscore in the name of a header stands for a dash:
+		// the rule would be about another header.
+		HeaderName:    Characters{"letters, digits and -", regexp.MustCompile(`^[A-Za-z0-9-]+$`)},
+		HeaderValue:   headerValue,
+		HeaderPattern: headerPattern,
+		CookieName:    Characters{"letters, digits, - . _ and ~", regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)},
 	},
-	{Class: "higress", Headers: 1, Cookies: 1, CookieValues: []string{CookieAlways}},
+	{
+		// A match hides the weight there, and a header a cookie. Every comparison is
+		// a regular expression: what does not mean itself is escaped, or refused.
+		Class:          "higress",
+		Supported:      true,
+		Headers:        1,
+		Cookies:        1,
+		CookieValues:   []string{CookieAlways},
+		ReservedValues: []string{cookieNever},
+		HeaderName:     Characters{"letters, digits and -", regexp.MustCompile(`^[A-Za-z0-9-]+$`)},
+		HeaderValue:    headerValue,
+		HeaderPattern:  headerPattern,
+		CookieName:     Characters{"letters, digits, - and _", regexp.MustCompile(`^[A-Za-z0-9_-]+$`)},
+	},
 	{Class: "aliyun-alb", Headers: 1, Cookies: 1, CookieValues: []string{CookieAlways}},
 	{Class: "mse", Headers: 1, Cookies: 1, Query: true, CookieValues: []string{CookieAlways}},
 }

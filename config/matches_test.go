@@ -63,6 +63,7 @@ func TestMatchesRefused(t *testing.T) {
 		{"query in alpha", alphaDocument, `[{queryParams: [{name: a, value: b}]}]`, at + "[0].queryParams", "unknown field"},
 		{"header without name", betaDocument, `[{headers: [{value: b}]}]`, at + "[0].headers[0].name", "name of the header is missing"},
 		{"name of a header", betaDocument, `[{headers: [{name: "a b", value: b}]}]`, at + "[0].headers[0].name", "ignores such a header"},
+		{"underscore", betaDocument, `[{headers: [{name: x_user, value: b}]}]`, at + "[0].headers[0].name", "ignores such a header"},
 		{"header without value", betaDocument, `[{headers: [{name: a}]}]`, at + "[0].headers[0].value", "missing"},
 		{"value with a comma", betaDocument, `[{headers: [{name: a, value: "b,c"}]}]`, at + "[0].headers[0].value", "drop the value"},
 		{"value with a space around", betaDocument, `[{headers: [{name: a, value: " b"}]}]`, at + "[0].headers[0].value", "drop the value"},
@@ -113,7 +114,7 @@ func TestCapabilities(t *testing.T) {
 		require.ErrorContains(t, check(class, header, cookie), "cannot compare a header and a cookie")
 		require.ErrorContains(t, check(class, header, header), "can compare 1 header")
 		capability, _ := CapabilityOf(class)
-		require.False(t, capability.Supported)
+		require.Equal(t, class == "higress", capability.Supported)
 		require.False(t, capability.WeightWithMatch)
 	}
 	require.Empty(t, check("mse", query))

@@ -162,7 +162,6 @@ func TestRefused(t *testing.T) {
 		{"additional parameters", betaDocument, ingress, ingress + "\n        additionalParams: {istio.destinationRule.stableSubsetName: a}", route + ".additionalParams", "not supported yet"},
 		{"negative grace", betaDocument, ingress, ingress + "\n        gracePeriodSeconds: -1", route + ".gracePeriodSeconds", "TrafficRouting.GracePeriodSeconds cannot be negative"},
 		{"no time to confirm", ownDocument, ingress, ingress + "\n        confirmTimeout: 0s", route + ".confirmTimeout", "longer than no time"},
-		{"higress", betaDocument, ingress, "ingress: {name: web, classType: higress}", route + ".ingress.classType", "class higress are not supported yet"},
 		{"alb", betaDocument, ingress, "ingress: {name: web, classType: aliyun-alb}", route + ".ingress.classType", "class aliyun-alb are not supported yet"},
 		{"mse", betaDocument, ingress, "ingress: {name: web, classType: mse}", route + ".ingress.classType", "class mse are not supported yet"},
 		{"unknown class", betaDocument, ingress, "ingress: {name: web, classType: Nginx}", route + ".ingress.classType", "unknown class"},

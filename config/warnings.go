@@ -111,9 +111,6 @@ func (f *findings) matches(path string, step Step) {
 	for i, match := range step.Matches {
 		for j, h := range match.Headers {
 			at := indexPath(indexPath(path+".matches", i)+".headers", j)
-			if strings.Contains(h.Name, "_") {
-				f.warn(at+".name", "nginx ignores request headers with an underscore unless it is told otherwise", "use - in the name")
-			}
 			if strings.EqualFold(h.Name, "user-agent") && h.Type == MatchExact && !strings.Contains(h.Value, "/") {
 				f.warn(at+".value", "no browser sends this as its whole user-agent: only clients made for it are matched",
 					`for real devices write type: RegularExpression and a value such as "(?i)android"`)

@@ -67,10 +67,6 @@ func TestWarnings(t *testing.T) {
 			"info: spec.strategy.canary.steps[1]: the matches of the step before end here: its users are treated as all others; repeat the matches to keep them on canary",
 			implicit,
 		}},
-		{"underscore", betaDocument, "replicas: 2", "replicas: 2\n        matches: [{headers: [{name: x_user, value: a}]}]", 0, []string{
-			"warning: spec.strategy.canary.steps[1].matches[0].headers[0].name: nginx ignores request headers with an underscore unless it is told otherwise; use - in the name",
-			implicit,
-		}},
 		{"short deadline", ownDocument, "replicas: 1", "replicas: 1\n        deadline: 30s", 0, []string{
 			"warning: spec.strategy.canary.steps[0].deadline: the deadline of 30s is not longer than the 1m0s that confirming one change may take; write a longer deadline",
 			implicit,

@@ -97,7 +97,7 @@ func TestSetRouteRefuses(t *testing.T) {
 	}{
 		"a later operation": {[]runtime.Object{kubetest.Ingress(), canary("r1", 9, 30)}, nil, kube.ErrSuperseded, "operation 9"},
 		"another rollout's": {[]runtime.Object{kubetest.Ingress(), canary("r0", 1, 30)}, nil, kube.ErrDrift, "does not belong to rollout r1"},
-		"unknown class":     {[]runtime.Object{kubetest.Ingress()}, func(r *RouteRequest) { r.Ref.Class = "haproxy" }, ErrUnsupported, "use one of nginx"},
+		"unknown class":     {[]runtime.Object{kubetest.Ingress()}, func(r *RouteRequest) { r.Ref.Class = "haproxy" }, ErrUnsupported, "use one of higress, nginx"},
 		"two headers": {[]runtime.Object{kubetest.Ingress()}, func(r *RouteRequest) { r.Route.Matches = []config.Match{{Headers: two}} },
 			ErrUnsupported, "rendering the route of Ingress shop/demo: class \"nginx\": matches[0] has several conditions"},
 		"no Ingress":         {nil, nil, kube.ErrNotFound, "reading Ingress shop/demo: it does not exist: restore it or abort the rollout"},

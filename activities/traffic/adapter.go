@@ -58,7 +58,8 @@ const ClassNginx = "nginx"
 
 // adapters by the class that a document names.
 var adapters = map[string]Adapter{
-	ClassNginx: nginx{},
+	ClassNginx:   nginx{},
+	ClassHigress: higress{},
 }
 
 // AdapterFor returns the adapter of a class. The error of an unknown one is an

@@ -37,9 +37,11 @@ var routeKeys = []string{
 // The characters that gateways of this class accept. What is outside is dropped
 // by ingress-nginx with nothing but a log line, which turns a comparison into
 // the always/never mode: such values must never be written. Names are narrower
-// than the validators of ingress-nginx: a slash or colon is in no name.
+// than the validators of ingress-nginx: a slash or colon is in no name, and an
+// underscore in the name of a header stands for a dash to ingress-nginx but not
+// to others, which would be another header.
 var (
-	nameChars    = regexp.MustCompile(`^[-_A-Za-z0-9]+$`)
+	nameChars    = regexp.MustCompile(`^[-A-Za-z0-9]+$`)
 	cookieChars  = regexp.MustCompile(`^[-._~A-Za-z0-9]+$`)
 	valueChars   = regexp.MustCompile(`^[-._~A-Za-z0-9/: ]+$`)
 	patternChars = regexp.MustCompile(`^[-._~A-Za-z0-9/:^$\[\](){}*+?|&=\\]+$`)
@@ -89,7 +91,7 @@ func addHeader(out map[string]string, header config.ValueMatch, field string) er
 		return unsupported(field, "is a second header: only one can be compared; for several values of one header use one RegularExpression")
 	}
 	if !nameChars.MatchString(header.Name) {
-		return unsupported(field+".name", fmt.Sprintf("%q has characters that are not accepted: use letters, digits, - and _", header.Name))
+		return unsupported(field+".name", fmt.Sprintf("%q has characters that are not accepted: use letters, digits and -", header.Name))
 	}
 	out[nginxHeader] = header.Name
 	switch header.Type {
@@ -107,8 +109,8 @@ func addHeader(out map[string]string, header config.ValueMatch, field string) er
 // checkValue accepts what every gateway of this class compares letter by letter.
 func checkValue(value, field string) error {
 	switch {
-	case value == "always" || value == "never":
-		return unsupported(field, fmt.Sprintf("%q is a word of the annotation itself: use another value", value))
+	case value == "never":
+		return unsupported(field, fmt.Sprintf("%q asks the gateway for stable wherever no value is compared: use another value", value))
 	case !valueChars.MatchString(value):
 		return unsupported(field, fmt.Sprintf("%q has characters that are not accepted: use letters, digits, spaces and - . _ ~ / :", value))
 	case strings.TrimSpace(value) != value:

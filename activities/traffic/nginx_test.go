@@ -135,5 +135,5 @@ func TestAdapterFor(t *testing.T) {
 	_, err = AdapterFor("haproxy")
 	var unsupported *UnsupportedError
 	require.ErrorAs(t, err, &unsupported)
-	require.EqualError(t, err, `class "haproxy": class is not a known class of gateways: use one of nginx`)
+	require.EqualError(t, err, `class "haproxy": class is not a known class of gateways: use one of higress, nginx`)
 }

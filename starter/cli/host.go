@@ -31,6 +31,8 @@ type Host struct {
 	Terminal func() (width, height int, ok bool)
 	// User is the user and the host of the process, as user@host.
 	User func() string
+	// Program is the name of the binary; kubectl runs it as kubectl-sluice.
+	Program string
 	// Version of the binary.
 	Version string
 	Backend Backend

@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"os/user"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -29,6 +30,7 @@ func ProcessHost() Host {
 			return width, height, err == nil && width > 0 && height > 0
 		},
 		User:    systemUser,
+		Program: filepath.Base(os.Args[0]),
 		Version: version(),
 		Backend: b,
 		Remains: b,

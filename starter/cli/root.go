@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -41,6 +42,9 @@ func newRoot(host Host) *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	if strings.HasPrefix(host.Program, "kubectl-") {
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl sluice"}
+	}
 	root.SetIn(host.In)
 	root.SetOut(host.Out)
 	root.SetErr(host.Err)
@@ -51,7 +55,7 @@ func newRoot(host Host) *cobra.Command {
 	})
 	for _, add := range []func(*cobra.Command, *app){
 		addStart, addStatus, addPromote, addPause, addResume, addAbort, addRetry, addJump, addRevise,
-		addRepair, addList, addHistory, addPlan, addAnalyze, addLint, addBootstrap, addVersion, addDocs,
+		addRepair, addList, addHistory, addPlan, addAnalyze, addLint, addBootstrap, addCRDs, addVersion, addDocs,
 	} {
 		add(root, a)
 	}

@@ -33,7 +33,7 @@ func BuildPrograms(ctx context.Context, progress build.Progress) (Programs, erro
 	product := func(name, pkg string) build.Target {
 		return build.Target{
 			Name: name, Dir: filepath.Dir(tests), Package: pkg,
-			Sources: []string{"activities", "config", "starter", "worker", "workflows"},
+			Sources: []string{"activities", "config", "deploy", "starter", "worker", "workflows"},
 		}
 	}
 	builder := build.Builder{Cache: cache, Progress: progress}

@@ -1,0 +1,182 @@
+package projection
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sluice.dev/sluice/workflows"
+)
+
+// Facts are what a status is made from.
+type Facts struct {
+	// Generation of the Rollout, RolloutHash of its plan, Steps of its document.
+	Generation  int64
+	RolloutHash string
+	Steps       int
+	// Deleting and Disabled are what the user wants.
+	Deleting, Disabled bool
+	// Problem says why the document cannot be followed.
+	Problem string
+	// Workload that is named; nil where it does not exist.
+	Workload *Workload
+	// Rollout is the last known state of the present or the last rollout; nil
+	// where there is none. Open says that it has not ended.
+	Rollout *workflows.Status
+	Open    bool
+	// Waiting says why a held revision is not rolled out; Held that there is one.
+	Held    bool
+	Waiting string
+	// Now is the time of transitions.
+	Now time.Time
+}
+
+// Workload is what the status tells about a workload.
+type Workload struct {
+	Generation int64
+	// Revision of the present template, and whether all pods run it.
+	Revision string
+	Complete bool
+	Replicas int32
+}
+
+// Project returns the status that tells the facts. The status before gives times
+// of transitions and the revision that was stable; where nothing has changed the
+// result equals it.
+func Project(before Status, f Facts) Status {
+	s := Status{ObservedGeneration: f.Generation, Conditions: before.Conditions}
+	switch {
+	case f.Workload == nil && !f.Open && !f.Deleting:
+		s.Phase, s.Message = PhaseInitial, "Workload Not Found"
+	case f.Open && f.Rollout != nil:
+		s.open(before, f)
+	case f.Held:
+		s.held(before, f)
+	default:
+		s.rest(before, f)
+	}
+	s.overrule(f)
+	if f.Problem != "" {
+		s.Message = f.Problem
+	}
+	if c := s.CanaryStatus; c != nil {
+		s.CurrentStepIndex, s.CurrentStepState = c.CurrentStepIndex, c.CurrentStepState
+	}
+	s.settleTimes(before, f.Now)
+	return s
+}
+
+// overrule tells what the user wants of the Rollout itself.
+func (s *Status) overrule(f Facts) {
+	switch {
+	case f.Deleting:
+		s.Phase = PhaseTerminating
+		s.set(Terminating, "True", ReasonInTerminating, "Rollout is in terminating")
+	case f.Disabled && (f.Open || f.Held):
+		s.Phase = PhaseDisabling
+		if s.Message == "" {
+			s.Message = "Disabling rollout, release resources"
+		}
+	case f.Disabled:
+		s.Phase, s.Message = PhaseDisabled, "Rollout is disabled"
+	}
+}
+
+// rest is a Rollout with nothing to do.
+func (s *Status) rest(before Status, f Facts) {
+	s.Phase = PhaseHealthy
+	revision := before.stable()
+	if f.Workload != nil && (f.Workload.Complete || revision == "") {
+		revision = f.Workload.Revision
+	}
+	c := s.canary(f)
+	c.StableRevision, c.CanaryRevision, c.PodTemplateHash = revision, revision, revision
+	c.CurrentStepIndex, c.NextStepIndex = int32(f.Steps), -1
+	c.CurrentStepState, c.FinalisingStep = StepCompleted, ""
+	c.Message = "workload deployment is completed"
+	s.Message = "workload deployment is completed"
+	if f.Rollout != nil {
+		s.ended(f)
+		return
+	}
+	if b := before.CanaryStatus; b != nil && before.Phase == PhaseHealthy && b.StableRevision == revision {
+		// What the last rollout has told is still so.
+		*c = *b
+		c.ObservedWorkloadGeneration, c.RolloutHash = f.generation(), f.RolloutHash
+		s.Message = before.Message
+	}
+}
+
+// ended tells how the last rollout has ended.
+func (s *Status) ended(f Facts) {
+	c, r := s.CanaryStatus, f.Rollout
+	c.LastUpdateTime, c.FinalisingStep = when(r.Since), finalisingEnd
+	switch r.Phase {
+	case workflows.PhasePromoted:
+		c.StableRevision, c.CanaryRevision, c.PodTemplateHash = r.Revision, r.Revision, r.Revision
+		c.CanaryReplicas, c.CanaryReadyReplicas = int32(r.Replicas), int32(r.Replicas)
+		s.finish("True", "Rollout progressing has been completed", r)
+	case workflows.PhaseRolledBack:
+		c.StableRevision, c.CanaryRevision, c.PodTemplateHash = r.StableRevision, r.Revision, r.Revision
+		s.finish("False", "Rollout progressing has been canceled", r)
+	default:
+		s.Message, c.Message = r.Message, r.Message
+	}
+}
+
+func (s *Status) finish(succeeded, text string, r *workflows.Status) {
+	s.Message, s.CanaryStatus.Message = text, r.Message
+	s.set(Progressing, "False", ReasonCompleted, text)
+	s.set(Succeeded, succeeded, ReasonCompleted, text)
+}
+
+// held is a revision that waits for its rollout.
+func (s *Status) held(before Status, f Facts) {
+	s.Phase, s.Message = PhaseProgressing, f.Waiting
+	c := s.canary(f)
+	c.StableRevision = before.stable()
+	c.CurrentStepIndex, c.NextStepIndex = 1, next(1, f.Steps)
+	c.CurrentStepState, c.Message = StepBeforeUpgrade, f.Waiting
+	if f.Workload != nil {
+		c.CanaryRevision, c.PodTemplateHash = f.Workload.Revision, f.Workload.Revision
+	}
+	s.set(Progressing, "True", ReasonInitializing, "Rollout is in initializing")
+	s.drop(Succeeded)
+}
+
+// canary begins the sub-status.
+func (s *Status) canary(f Facts) *CanaryStatus {
+	s.CanaryStatus = &CanaryStatus{ObservedWorkloadGeneration: f.generation(), RolloutHash: f.RolloutHash}
+	return s.CanaryStatus
+}
+
+func (f Facts) generation() int64 {
+	if f.Workload == nil {
+		return 0
+	}
+	return f.Workload.Generation
+}
+
+// stable is the revision that was stable.
+func (s Status) stable() string {
+	if s.CanaryStatus == nil {
+		return ""
+	}
+	return s.CanaryStatus.StableRevision
+}
+
+// next is the index of the step after one, -1 after the last.
+func next(step, steps int) int32 {
+	if step >= steps {
+		return -1
+	}
+	return int32(step + 1)
+}
+
+// when is a time as the API keeps it, in whole seconds.
+func when(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: t.UTC().Truncate(time.Second)}
+}

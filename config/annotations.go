@@ -18,12 +18,15 @@ const (
 	AnnotationAnalysis = own.Group + "/analysis"
 	// AnnotationPrometheus is the address of the server that is asked.
 	AnnotationPrometheus = own.Group + "/prometheus"
+	// AnnotationIsolation is label or selector.
+	AnnotationIsolation = own.Group + "/isolation"
 )
 
 // annotations that are known, and where our own version says the same.
 var annotations = []struct{ key, field string }{
 	{AnnotationOnFailure, "spec.onFailure"}, {AnnotationDeadline, "spec.deadline"},
 	{AnnotationAnalysis, "analysis in each step"}, {AnnotationPrometheus, "spec.prometheus"},
+	{AnnotationIsolation, "spec.strategy.canary.isolation"},
 }
 
 // applyAnnotations reads our annotations of a Kruise document into the fields
@@ -48,6 +51,11 @@ func applyAnnotations(r *report, d *draft) {
 		case key == AnnotationPrometheus && d.kruise:
 			d.doc.Spec.Prometheus = []own.Prometheus{{Name: DefaultServer, Address: value}}
 			d.serversAt = path
+		case key == AnnotationIsolation && d.kruise:
+			// Where there is no canary strategy, that is what is reported.
+			if canary := d.doc.Spec.Strategy.Canary; canary != nil {
+				canary.Isolation = &value
+			}
 		default:
 			misplaced(r, path, key)
 		}

@@ -26,6 +26,7 @@ func build(d *draft, opts Options) Rollout {
 		Prometheus:     convertAll(doc.Spec.Prometheus, buildServer),
 		Analysis:       d.whole,
 		Bake:           d.bake,
+		Isolation:      Isolation(*canary.Isolation),
 	}
 	for i, step := range canary.Steps {
 		built := d.buildStep(step, i == len(canary.Steps)-1)

@@ -23,6 +23,8 @@ const (
 	DefaultDeadline = Duration(10 * time.Minute)
 	// DefaultOnFailure never moves traffic without a person.
 	DefaultOnFailure = FailurePause
+	// DefaultIsolation writes to no Service of the user.
+	DefaultIsolation = IsolateByLabel
 )
 
 // setDefaults fills in what the document leaves out, except for the replicas
@@ -42,6 +44,9 @@ func setDefaults(d *draft) {
 	}
 	if canary.EnableExtraWorkloadForCanary == nil {
 		canary.EnableExtraWorkloadForCanary = new(true)
+	}
+	if canary.Isolation == nil {
+		canary.Isolation = new(string(DefaultIsolation))
 	}
 	for i := range canary.TrafficRoutings {
 		route := &canary.TrafficRoutings[i]

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -19,6 +20,7 @@ func Document(r Rollout) own.Rollout {
 	canary := &own.Canary{
 		TrafficRoutings:              []own.TrafficRouting{renderRoute(r.Traffic)},
 		EnableExtraWorkloadForCanary: new(true),
+		Isolation:                    new(string(cmp.Or(r.Isolation, DefaultIsolation))),
 	}
 	if len(r.CanaryMetadata.Labels) > 0 || len(r.CanaryMetadata.Annotations) > 0 {
 		canary.PatchPodTemplateMetadata = &kruise.PodMetadata{Labels: r.CanaryMetadata.Labels, Annotations: r.CanaryMetadata.Annotations}

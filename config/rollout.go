@@ -24,6 +24,9 @@ type Rollout struct {
 	Traffic Traffic `json:"traffic"`
 	// CanaryMetadata is added to the pod template of the canary only.
 	CanaryMetadata Metadata `json:"canaryMetadata,omitzero"`
+	// Isolation is how canary pods are kept out of the user's Service; empty in
+	// inputs of releases that knew labels only.
+	Isolation Isolation `json:"isolation,omitempty"`
 	// Deadline bounds every step that does not set its own: the time for its
 	// pods to become ready and its route to be confirmed, holds not counted.
 	Deadline Duration `json:"deadline"`
@@ -97,6 +100,22 @@ const (
 	// FailureRollback returns to stable.
 	FailureRollback FailurePolicy = "rollback"
 )
+
+// Isolation is how canary pods are kept out of the Service of the workload.
+type Isolation string
+
+// The ways to isolate.
+const (
+	// IsolateByLabel gives canary pods another value of one label that the
+	// Service selects by; the Service is never written.
+	IsolateByLabel Isolation = "label"
+	// IsolateBySelector leaves canary pods all labels of the workload and narrows
+	// the selector of the Service to the pods of one revision.
+	IsolateBySelector Isolation = "selector"
+)
+
+// BySelector reports whether the Service is narrowed instead of a label changed.
+func (r *Rollout) BySelector() bool { return r.Isolation == IsolateBySelector }
 
 // Match is a rule on requests; all its conditions must hold.
 type Match struct {

@@ -151,6 +151,11 @@ func validateExtras(r *report, d *draft, canary *own.Canary) {
 	if t := canary.FailureThreshold; t != nil && *t != intstr.FromInt32(0) && *t != intstr.FromString("0%") {
 		r.add(canaryPath+".failureThreshold", "tolerating pods that are not ready is not supported: a route never points at them", "write 0 or leave it out")
 	}
+	switch Isolation(*canary.Isolation) {
+	case IsolateByLabel, IsolateBySelector:
+	default:
+		r.add(d.settingPath("strategy.canary.isolation", AnnotationIsolation), "unknown isolation", "write label or selector")
+	}
 	if canary.PatchPodTemplateMetadata != nil {
 		validatePodMetadata(r, canary.PatchPodTemplateMetadata)
 	}

@@ -146,6 +146,8 @@ func TestRefused(t *testing.T) {
 		{"no deadline by annotation", betaDocument, "annotations: {}", "annotations: {sluice.dev/deadline: 0s}", `metadata.annotations["sluice.dev/deadline"]`, "longer than no time"},
 		{"annotation in own", ownDocument, "annotations: {}", "annotations: {sluice.dev/deadline: 5m}", `metadata.annotations["sluice.dev/deadline"]`, "only Kruise documents"},
 		{"annotation in own, failure", ownDocument, "annotations: {}", "annotations: {sluice.dev/on-failure: pause}", `metadata.annotations["sluice.dev/on-failure"]`, "only Kruise documents"},
+		{"annotation in own, isolation", ownDocument, "annotations: {}", "annotations: {sluice.dev/isolation: label}", `metadata.annotations["sluice.dev/isolation"]`, "only Kruise documents"},
+		{"isolation", ownDocument, "  strategy:\n    canary:\n", "  strategy:\n    canary:\n      isolation: labels\n", "spec.strategy.canary.isolation", "unknown isolation"},
 		{"failure policy", ownDocument, "spec:\n", "spec:\n  onFailure: retry\n", "spec.onFailure", "unknown failure policy"},
 		{"header modifier", betaDocument, "replicas: 1\n", "replicas: 1\n        requestHeaderModifier: {remove: [x]}\n", step + ".requestHeaderModifier", "not supported yet"},
 

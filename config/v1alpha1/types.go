@@ -60,6 +60,8 @@ type Canary struct {
 	DisableGenerateCanaryService bool   `json:"disableGenerateCanaryService,omitempty"`
 	// Bake follows the last step.
 	Bake *Bake `json:"bake,omitempty"`
+	// Isolation is label or selector.
+	Isolation *string `json:"isolation,omitempty"`
 }
 
 // Step is one stage of a release.

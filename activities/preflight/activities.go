@@ -30,8 +30,10 @@ func (a *Activities) InspectRelease(ctx context.Context, req InspectRequest) (Ob
 	if err != nil {
 		return Observed{}, err
 	}
-	if err := a.resolveClass(ctx, found); err != nil {
-		return Observed{}, err
+	for _, look := range []func(context.Context, *inspection) error{a.resolveClass, a.checkSelectorOwner} {
+		if err := look(ctx, found); err != nil {
+			return Observed{}, err
+		}
 	}
 	if len(found.problems) == 0 {
 		if err := a.propose(ctx, found); err != nil {

@@ -90,7 +90,7 @@ func (i *inspection) canary() workload.CanaryRequest {
 // canaryLabels are the labels of canary pods; nil while something is missing to
 // know them.
 func (i *inspection) canaryLabels() map[string]string {
-	if i.deployment == nil || i.ref.Isolation.Key == "" {
+	if i.deployment == nil || i.ref.Isolation == (release.Isolation{}) {
 		return nil
 	}
 	return workload.CanaryTemplate(i.template, i.canary()).Labels

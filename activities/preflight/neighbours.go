@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/config"
 )
 
 // checkNames refuses objects that have the names of ours and are not.
@@ -57,10 +58,22 @@ func (i *inspection) checkPolicies() error {
 		default:
 			continue
 		}
-		i.refuse(i.object("NetworkPolicy", p.Name), fmt.Sprintf("%s selects stable pods, but not canary pods, whose label %s is %s", field, i.ref.Isolation.Key, i.ref.Isolation.Value),
-			fmt.Sprintf("let it select both, for example by matchExpressions {key: %s, operator: In, values: [%s, %s]}", i.ref.Isolation.Key, stable[i.ref.Isolation.Key], i.ref.Isolation.Value))
+		i.refusePolicy(p, field, stable)
 	}
 	return nil
+}
+
+// refusePolicy says how canary pods can live under a policy.
+func (i *inspection) refusePolicy(p *netv1.NetworkPolicy, field string, stable labels.Set) {
+	object, by := i.object("NetworkPolicy", p.Name), i.ref.Isolation
+	if by.BySelector() {
+		i.refuse(object, field+" selects stable pods, but not canary pods, which have the same labels and those of patchPodTemplateMetadata and sluice.dev/",
+			"let it select both")
+		return
+	}
+	i.refuse(object, fmt.Sprintf("%s selects stable pods, but not canary pods, whose label %s is %s", field, by.Key, by.Value),
+		fmt.Sprintf("write isolation: selector (spec.strategy.canary.isolation; in a Kruise document the annotation %s), with which canary pods keep the labels of the workload; "+
+			"or let it select both, for example by matchExpressions {key: %s, operator: In, values: [%s, %s]}", config.AnnotationIsolation, by.Key, stable[by.Key], by.Value))
 }
 
 // differ says whether a selector selects stable pods but not canary pods. One
@@ -96,7 +109,11 @@ func (i *inspection) checkScalers() error {
 	scalers, _ := i.cluster.HorizontalPodAutoscalers(i.ref.Namespace).List(labels.Everything())
 	for _, h := range scalers {
 		target := h.Spec.ScaleTargetRef
-		if target.Kind == "Deployment" && target.Name == i.deployment.Name {
+		switch {
+		case target.Kind != "Deployment" || target.Name != i.deployment.Name:
+		case i.ref.Isolation.BySelector():
+			i.warn("%s: it takes the average over canary pods too, because they have the labels of the workload: it may scale the stable pods too low or too high during the release (isolation: label keeps them out)", i.object("HorizontalPodAutoscaler", h.Name))
+		default:
 			i.warn("%s: it scales the stable pods only; the canary follows when the number of replicas changes", i.object("HorizontalPodAutoscaler", h.Name))
 		}
 	}

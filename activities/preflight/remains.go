@@ -36,7 +36,7 @@ func (a *Activities) InspectRemains(ctx context.Context, req RemainsRequest) (Re
 		return Remains{}, l.refusal()
 	}
 	beat := kube.Beat(ctx)
-	for _, step := range []func(context.Context) error{l.readOurs, l.readRecord, l.identify, l.readWorkload, l.readRoute, l.readCanary} {
+	for _, step := range []func(context.Context) error{l.readOurs, l.readRecord, l.readMarkedServices, l.identify, l.readWorkload, l.readRoute, l.readSelection, l.readCanary} {
 		beat("looking for what a rollout has left on " + l.subject())
 		err := step(ctx)
 		if err == nil {
@@ -61,6 +61,10 @@ type leavings struct {
 	deployments []appsv1.Deployment
 	services    []corev1.Service
 	ingresses   []netv1.Ingress
+	// marked is the user's Service with our record, nil if there is none.
+	marked *corev1.Service
+	// selection is the record on it.
+	selection *release.ServiceRecord
 
 	found    Remains
 	problems []Problem
@@ -137,7 +141,7 @@ func (l *leavings) marks() []mark {
 // several it cannot be told whose canary takes which requests.
 func (l *leavings) identify(context.Context) error {
 	owners := map[string][]string{}
-	if l.record == nil && len(l.marks()) == 0 {
+	if l.record == nil && l.selection == nil && len(l.marks()) == 0 {
 		return nil
 	}
 	l.found.Found = true
@@ -146,6 +150,10 @@ func (l *leavings) identify(context.Context) error {
 	if l.record != nil {
 		owners[l.record.ID] = []string{"the record on " + l.subject()}
 		ref.ID, ref.Seq = l.record.ID, l.record.Seq
+	}
+	if l.selection != nil {
+		owners[l.selection.ID] = append(owners[l.selection.ID], "the record on Service "+l.marked.Name)
+		ref.ID, ref.Seq = l.selection.ID, max(ref.Seq, l.selection.Seq)
 	}
 	for _, m := range l.marks() {
 		ref.ID = m.meta.GetLabels()[release.LabelRollout]

@@ -27,7 +27,7 @@ func (i *inspection) findService() error {
 		i.refuse(object+" spec.type", "ExternalName has no pods", "name the Service that selects the pods of the workload")
 	case len(s.Spec.Selector) == 0:
 		i.refuse(object+" spec.selector", "it is empty", "name the Service that selects the pods of the workload")
-	case i.deployment != nil && !labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(i.deployment.Spec.Template.Labels)):
+	case i.deployment != nil && !labels.SelectorFromSet(selectorOf(s)).Matches(labels.Set(i.deployment.Spec.Template.Labels)):
 		i.refuse(object+" spec.selector", fmt.Sprintf("%s does not select the pods of Deployment %s", labels.Set(s.Spec.Selector), i.deployment.Name), "name the Service of this workload, or correct its selector")
 	default:
 		i.service = s
@@ -53,8 +53,13 @@ func (i *inspection) checkForeignPods() error {
 			foreign = append(foreign, e.Pod)
 		}
 	}
-	if len(foreign) > 0 {
-		slices.Sort(foreign)
+	slices.Sort(foreign)
+	switch {
+	case len(foreign) == 0:
+	case i.req.Rollout.BySelector():
+		i.refuse(i.object("Service", i.ref.Service)+" spec.selector", fmt.Sprintf("it also selects pods of other workloads (%s), which would get no requests while it is narrowed to one revision", strings.Join(foreign, ", ")),
+			"write isolation: label, or let the Service select the pods of the workload only")
+	default:
 		i.warn("%s: it also selects pods of other workloads (%s): they take their part of the stable requests", i.object("Service", i.ref.Service), strings.Join(foreign, ", "))
 	}
 	return nil
@@ -66,6 +71,10 @@ func (i *inspection) checkForeignPods() error {
 // people and dashboards find pods.
 func (i *inspection) isolate() error {
 	if i.service == nil || i.deployment == nil {
+		return nil
+	}
+	if i.req.Rollout.BySelector() {
+		i.isolateBySelector()
 		return nil
 	}
 	best, score := "", -1
@@ -129,9 +138,16 @@ func (i *inspection) checkMetadata() error {
 // checkOtherServices refuses a release whose canary pods somebody else's Service
 // would select at once, before any step allows requests to them.
 func (i *inspection) checkOtherServices() error {
+	remedy := fmt.Sprintf("let it select by label %s too, or remove it", i.ref.Isolation.Key)
+	if i.ref.Isolation.BySelector() {
+		remedy = "write isolation: label, or remove it"
+	}
 	for _, name := range i.otherServices() {
-		i.refuse(i.object("Service", name), "it selects canary pods, so that they would get its requests before their step",
-			fmt.Sprintf("let it select by label %s too, or remove it", i.ref.Isolation.Key))
+		if i.ref.Isolation.BySelector() && i.headless(name) {
+			i.warn("%s: it has no address of its own and lists canary pods too, from their start", i.object("Service", name))
+			continue
+		}
+		i.refuse(i.object("Service", name), "it selects canary pods, so that they would get its requests before their step", remedy)
 	}
 	return nil
 }
@@ -147,6 +163,7 @@ func (i *inspection) otherServices() []string {
 	var names []string
 	for _, s := range services {
 		ours := s.Labels[release.LabelRollout] == i.req.ID
+		ours = ours || i.ref.Isolation.BySelector() && s.Name == i.ref.Service
 		if !ours && len(s.Spec.Selector) > 0 && labels.SelectorFromSet(s.Spec.Selector).Matches(set) {
 			names = append(names, s.Name)
 		}

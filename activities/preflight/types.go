@@ -80,6 +80,18 @@ type Remains struct {
 	Backed bool `json:"backed,omitempty"`
 	// Weight of the route.
 	Weight int `json:"weight,omitempty"`
+	// Narrowed: the user's Service has our record, or selects one revision only:
+	// Selects, empty where that is neither stable nor new.
+	Narrowed bool         `json:"narrowed,omitempty"`
+	Selects  release.Side `json:"selects,omitempty"`
+}
+
+// selection says what was done to the user's Service.
+func (m Remains) selection() string {
+	if m.Selects == "" {
+		return "Service " + m.Observed.Ref.Service + " with its record"
+	}
+	return fmt.Sprintf("Service %s narrowed to the %s pods", m.Observed.Ref.Service, m.Selects)
 }
 
 // String says in one line what is left, for people.
@@ -101,5 +113,6 @@ func (m Remains) String() string {
 	add(m.Canary, fmt.Sprintf("a canary of size %d", m.Replicas))
 	add(m.Routed, fmt.Sprintf("a route of weight %d", m.Weight))
 	add(m.Carries && m.Weight == 0, "with a match")
+	add(m.Narrowed, m.selection())
 	return strings.Join(parts, ", ")
 }

@@ -25,8 +25,17 @@ const (
 	// overwrites what a later one wrote.
 	AnnotationSeq = "sluice.dev/seq"
 	// AnnotationRelease is the one annotation on the user's workload: a Record
-	// as JSON, from the hold to the end of the rollout.
+	// as JSON, from the hold to the end of the rollout. On a Service whose
+	// selector is narrowed it is a ServiceRecord.
 	AnnotationRelease = "sluice.dev/release"
+	// LabelSelected is on a Service whose selector was written: the number of the
+	// operation. The endpoint controller copies labels of Services to their
+	// EndpointSlices, which proves that it has seen the selector.
+	LabelSelected = "sluice.dev/selected"
+	// AnnotationIgnoredBy is a user's promise on a Service: the named managers,
+	// separated by commas, leave its selector alone (Flux: spec.ignore, Argo CD:
+	// ignoreDifferences).
+	AnnotationIgnoredBy = "sluice.dev/ignored-by"
 
 	// TrackCanary is the value of LabelTrack.
 	TrackCanary = "canary"
@@ -58,13 +67,19 @@ type Ref struct {
 
 // Isolation is the override of one label of the pod template on canary pods, so
 // that neither the user's Service nor its workload nor a HorizontalPodAutoscaler
-// counts them.
+// counts them; or, with Mode, the narrowing of the Service's selector.
 type Isolation struct {
 	// Key of the label: one that the Service selects by.
 	Key string `json:"key"`
 	// Value that canary pods have instead of the stable one.
 	Value string `json:"value"`
+	// Mode is config.IsolateBySelector, with no Key and no Value; empty where a
+	// label is overridden.
+	Mode config.Isolation `json:"mode,omitempty"`
 }
+
+// BySelector reports whether the Service is narrowed instead of a label changed.
+func (i Isolation) BySelector() bool { return i.Mode == config.IsolateBySelector }
 
 // CanaryDeployment is the name of the extra Deployment.
 func (r Ref) CanaryDeployment() string { return CanaryName(r.Workload.Name) }
@@ -112,6 +127,31 @@ type Record struct {
 	Class   string `json:"class"`
 	// Isolation of canary pods, for repair.
 	Isolation Isolation `json:"isolation"`
+}
+
+// Side is a revision whose pods the user's Service selects while it is narrowed.
+type Side string
+
+// The sides.
+const (
+	// SideStable is the revision that was there before.
+	SideStable Side = "stable"
+	// SideNew is the revision that is released, on the pods of the workload.
+	SideNew Side = "new"
+)
+
+// ServiceRecord is what AnnotationRelease holds on the user's Service while its
+// selector may be narrowed: what was there before, and what was written last.
+type ServiceRecord struct {
+	ID         string `json:"id"`
+	WorkflowID string `json:"workflowId"`
+	// Workload is the name of the workload that is released.
+	Workload string `json:"workload"`
+	// Seq fences writes: an earlier operation never overwrites a later one.
+	Seq int64 `json:"seq"`
+	// Hash is the value of pod-template-hash that the selector was narrowed to;
+	// empty since it was widened. The selector did not have this key before.
+	Hash string `json:"hash,omitempty"`
 }
 
 // Baseline is the previous state of the fields of the user's workload that a

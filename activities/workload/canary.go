@@ -112,8 +112,10 @@ func CanaryTemplate(held corev1.PodTemplateSpec, req CanaryRequest) corev1.PodTe
 	merge(&t.Labels, map[string]string{
 		release.LabelWorkload: kube.LabelValue(req.Ref.Workload.Name),
 		release.LabelRevision: req.Revision,
-		req.Ref.Isolation.Key: req.Ref.Isolation.Value,
 	})
+	if key := req.Ref.Isolation.Key; key != "" {
+		t.Labels[key] = req.Ref.Isolation.Value
+	}
 	return t
 }
 

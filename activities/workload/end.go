@@ -3,11 +3,8 @@ package workload
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"sluice.dev/sluice/activities/kube"
@@ -22,6 +19,9 @@ import (
 // idempotent, also where objects or the workload are gone already.
 func (a *Activities) ReleaseWorkload(ctx context.Context, req ReleaseRequest) (Pods, error) {
 	steps := []func(context.Context, release.Ref) error{a.awaitNoRoute, a.removeCanary}
+	if req.Ref.Isolation.BySelector() {
+		steps = append(steps, a.forgetService)
+	}
 	for _, step := range steps {
 		if err := step(ctx, req.Ref); err != nil {
 			return Pods{}, err
@@ -79,7 +79,7 @@ func (a *Activities) clean(ctx context.Context, req ReleaseRequest) ([]string, e
 	})
 	if err == nil {
 		_, _, err = a.Cluster.EditDeployment(ctx, req.Ref, kube.Editing{From: d, Tested: true}, func(d *appsv1.Deployment) (kube.Patch, error) {
-			return forgetPatch(d), nil
+			return disown(d.ManagedFields), nil
 		})
 	}
 	if kube.IsType(err, kube.ErrNotFound) {
@@ -105,19 +105,6 @@ func cleanPatch(d *appsv1.Deployment) (kube.Patch, []string, error) {
 	}
 	p.Remove("metadata", "annotations", release.AnnotationRelease)
 	return p, kept, nil
-}
-
-// forgetPatch removes our entries among the managers of fields, the last first,
-// so that the places of the others stay.
-func forgetPatch(d *appsv1.Deployment) kube.Patch {
-	var p kube.Patch
-	for i, entry := range slices.Backward(d.ManagedFields) {
-		if entry.Manager == release.FieldManager && entry.Operation == metav1.ManagedFieldsOperationUpdate {
-			p.Test(release.FieldManager, "metadata", "managedFields", strconv.Itoa(i), "manager")
-			p.Remove("metadata", "managedFields", strconv.Itoa(i))
-		}
-	}
-	return p
 }
 
 // awaitNothing waits until no object of the rollout is left.

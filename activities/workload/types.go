@@ -88,6 +88,39 @@ type ReleaseRequest struct {
 	Baseline release.Baseline `json:"baseline"`
 }
 
+// NarrowRequest lets the user's Service select the pods of one revision only.
+type NarrowRequest struct {
+	Ref release.Ref `json:"ref"`
+	// Side whose pods the Service selects: those of ReplicaSet Stable, or those
+	// of the workload that run Revision.
+	Side     release.Side `json:"side"`
+	Stable   string       `json:"stable,omitempty"`
+	Revision string       `json:"revision,omitempty"`
+	// Need is how many of those pods must be ready before the write.
+	Need int `json:"need,omitempty"`
+	// Keep waits until the write changes none of the ready endpoints.
+	Keep bool `json:"keep,omitempty"`
+}
+
+// WidenRequest gives the user's Service its own selector back.
+type WidenRequest struct {
+	Ref release.Ref `json:"ref"`
+}
+
+// RemoveRequest stops the canary pods.
+type RemoveRequest struct {
+	Ref release.Ref `json:"ref"`
+}
+
+// Selection is what the user's Service selects.
+type Selection struct {
+	// Hash of the revision that it is narrowed to; empty where it is not.
+	Hash string `json:"hash,omitempty"`
+	// Kept names the fields that somebody else changed meanwhile and that
+	// therefore keep their value: field, colon, what is so.
+	Kept []string `json:"kept,omitempty"`
+}
+
 // WatchRequest names what the workflow knows about the workload.
 type WatchRequest struct {
 	Ref      release.Ref `json:"ref"`

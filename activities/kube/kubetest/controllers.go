@@ -193,8 +193,11 @@ func (s *Server) report(d *appsv1.Deployment) {
 // syncSlices publishes the pods that a Service selects.
 func (s *Server) syncSlices(svc *corev1.Service) {
 	selector := labels.SelectorFromSet(svc.Spec.Selector)
+	marks := map[string]string{}
+	maps.Copy(marks, svc.Labels)
+	marks[discoveryv1.LabelServiceName] = svc.Name
 	slice := &discoveryv1.EndpointSlice{
-		ObjectMeta:  metav1.ObjectMeta{Name: svc.Name + "-slice", Namespace: svc.Namespace, Labels: map[string]string{discoveryv1.LabelServiceName: svc.Name}},
+		ObjectMeta:  metav1.ObjectMeta{Name: svc.Name + "-slice", Namespace: svc.Namespace, Labels: marks},
 		AddressType: discoveryv1.AddressTypeIPv4,
 	}
 	for _, p := range all[*corev1.Pod](s, &corev1.Pod{}) {
@@ -210,7 +213,7 @@ func (s *Server) syncSlices(svc *corev1.Service) {
 	}
 	old, err := s.Tracker().Get(resourceOf(slice), slice.Namespace, slice.Name)
 	if err == nil {
-		if o, ok := old.(*discoveryv1.EndpointSlice); ok && jsonText(o.Endpoints) == jsonText(slice.Endpoints) {
+		if o, ok := old.(*discoveryv1.EndpointSlice); ok && jsonText(o.Endpoints) == jsonText(slice.Endpoints) && maps.Equal(o.Labels, slice.Labels) {
 			return
 		}
 	}

@@ -74,7 +74,8 @@ func (r *run) options(ctx workflow.Context, op plan.Operation) workflow.Context 
 		return r.backward(ctx, summary)
 	}
 	limit := r.remaining(ctx)
-	if op.Kind == plan.SetRoute || op.Kind == plan.RemoveRoute {
+	switch op.Kind {
+	case plan.SetRoute, plan.RemoveRoute, plan.NarrowService, plan.WidenService:
 		limit = min(limit, r.doc().Traffic.ConfirmTimeout.Std())
 	}
 	return r.forward(ctx, limit, summary)
@@ -113,6 +114,14 @@ func (r *run) call(ctx workflow.Context, op plan.Operation) workflow.Future {
 		return workflow.ExecuteActivity(ctx, pods.RestoreTemplate, workload.RestoreRequest{
 			Ref: ref, Stable: r.observed.StableReplicaSet, Baseline: r.observed.Baseline, Settle: op.Settle,
 		})
+	case plan.NarrowService:
+		return workflow.ExecuteActivity(ctx, pods.NarrowService, workload.NarrowRequest{
+			Ref: ref, Side: op.Side, Stable: r.observed.StableReplicaSet, Revision: r.held.Revision, Need: op.NeedStable, Keep: op.Keep,
+		})
+	case plan.WidenService:
+		return workflow.ExecuteActivity(ctx, pods.WidenService, workload.WidenRequest{Ref: ref})
+	case plan.RemoveCanary:
+		return workflow.ExecuteActivity(ctx, pods.RemoveCanary, workload.RemoveRequest{Ref: ref})
 	default: // plan.ReleaseWorkload; a drain is a timer and never comes here.
 		return workflow.ExecuteActivity(ctx, pods.ReleaseWorkload, workload.ReleaseRequest{Ref: ref, Baseline: r.observed.Baseline})
 	}
@@ -157,6 +166,12 @@ func (r *run) summary(op plan.Operation) string {
 		return "put the stable template back"
 	case plan.ReleaseWorkload:
 		return "remove the canary, restore the workload"
+	case plan.NarrowService:
+		return fmt.Sprintf("narrow Service %s to the %s pods", r.observed.Ref.Service, op.Side)
+	case plan.WidenService:
+		return fmt.Sprintf("give Service %s its own selector back", r.observed.Ref.Service)
+	case plan.RemoveCanary:
+		return "stop the canary pods"
 	}
 	return string(op.Kind)
 }

@@ -80,9 +80,11 @@ func (r *run) record(ctx workflow.Context, op plan.Operation, future workflow.Fu
 			return err
 		}
 		r.confirmation = &confirmation
-	case plan.ReleaseWorkload:
+	case plan.ReleaseWorkload, plan.RemoveCanary:
 		r.canary = workload.Pods{}
 		return future.Get(ctx, nil)
+	case plan.NarrowService, plan.WidenService:
+		return r.recordSelection(ctx, future)
 	case plan.PromoteStable, plan.RestoreTemplate, plan.Drain:
 		return future.Get(ctx, nil)
 	}
@@ -95,6 +97,18 @@ func (r *run) recordPods(ctx workflow.Context, future workflow.Future) error {
 		return err
 	}
 	r.canary = pods
+	return nil
+}
+
+// recordSelection tells what somebody else has done to the selector meanwhile.
+func (r *run) recordSelection(ctx workflow.Context, future workflow.Future) error {
+	var selection workload.Selection
+	if err := future.Get(ctx, &selection); err != nil {
+		return err
+	}
+	for _, kept := range selection.Kept {
+		r.note(ctx, "kept on Service "+r.observed.Ref.Service+": "+kept)
+	}
 	return nil
 }
 

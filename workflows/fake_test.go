@@ -40,6 +40,8 @@ type cluster struct {
 	// to promote and has no route any more.
 	left      preflight.Remains
 	uncovered bool
+	// kept is what somebody else has changed on the Service.
+	kept []string
 	// metadata of the canary.
 	metadata config.Metadata
 
@@ -146,6 +148,18 @@ func (c *cluster) RestoreTemplate(ctx context.Context, req workload.RestoreReque
 
 func (c *cluster) ReleaseWorkload(ctx context.Context, req workload.ReleaseRequest) (workload.Pods, error) {
 	return workload.Pods{}, c.do(ctx, req.Ref, "release")
+}
+
+func (c *cluster) NarrowService(ctx context.Context, req workload.NarrowRequest) (workload.Selection, error) {
+	return workload.Selection{Hash: "h"}, c.do(ctx, req.Ref, "narrow %s", req.Side)
+}
+
+func (c *cluster) WidenService(ctx context.Context, req workload.WidenRequest) (workload.Selection, error) {
+	return workload.Selection{Kept: c.kept}, c.do(ctx, req.Ref, "widen")
+}
+
+func (c *cluster) RemoveCanary(ctx context.Context, req workload.RemoveRequest) (workload.Pods, error) {
+	return workload.Pods{}, c.do(ctx, req.Ref, "remove canary")
 }
 
 func (c *cluster) WatchWorkload(ctx context.Context, req workload.WatchRequest) (workload.Changed, error) {

@@ -184,12 +184,27 @@ func (r *run) status() (Status, error) {
 		StableRevision: r.observed.StableRevision, Revision: r.held.Revision,
 		StableImages: r.observed.StableImages, Images: r.held.Images,
 		Asked: r.world.Asked, Confirmed: r.world.Confirmed, Confirmation: r.confirmation,
+		Isolation: r.doc().Isolation, Selects: r.selects(),
 		Replicas: r.world.Replicas, Canary: r.canary,
 		Paused: r.paused, Failure: r.failure, Warnings: r.observed.Warnings,
 		Decisions: slices.Clone(r.decisions), Timeline: slices.Clone(r.timeline), Result: r.result,
 		Analyses: slices.Clone(r.analyses),
 	}
 	return s, nil
+}
+
+// selects says in a word which pods the user's Service selects, where rollouts
+// change that.
+func (r *run) selects() string {
+	switch {
+	case !r.doc().BySelector():
+		return ""
+	case r.world.Narrowed != "":
+		return string(r.world.Narrowed)
+	case r.world.MaybeNarrowed:
+		return "changing"
+	}
+	return "all"
 }
 
 // steps tells the plan and where each of its steps stands.

@@ -6,6 +6,7 @@ import (
 	"sluice.dev/sluice/activities/analysis"
 	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/activities/workload"
+	"sluice.dev/sluice/config"
 )
 
 // Phase is where a rollout stands.
@@ -91,6 +92,12 @@ type Status struct {
 	Asked        traffic.Route         `json:"asked"`
 	Confirmed    traffic.Route         `json:"confirmed"`
 	Confirmation *traffic.Confirmation `json:"confirmation,omitempty"`
+
+	// Isolation of canary pods; Selects is which revision the user's Service is
+	// narrowed to where that is by its selector: "stable", "new", "all" or
+	// "changing".
+	Isolation config.Isolation `json:"isolation,omitempty"`
+	Selects   string           `json:"selects,omitempty"`
 
 	// Replicas of the workload, and pods of the canary.
 	Replicas int           `json:"replicas"`

@@ -69,6 +69,10 @@ func (r *run) changed(ctx workflow.Context, c workload.Changed) {
 		m.Reason = "the template of the workload was changed"
 		m.Change = &workload.Change{Current: true}
 		r.decide(ctx, VerbRevise, m, "workload")
+	case !c.Paused && r.world.MaybeNarrowed:
+		m.Reason = "the workload was resumed by somebody else: its Service selects stable pods only, and would have none soon"
+		r.world.Held, r.world.Resumed = false, true
+		r.decide(ctx, VerbAbort, m, "workload")
 	case !c.Paused:
 		m.Reason = "the workload was resumed by somebody else: it replaces its pods by itself now"
 		r.world.Held = false

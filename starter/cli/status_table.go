@@ -113,6 +113,7 @@ func drawSides(p *page, s control.Status) {
 	pods := fmt.Sprintf("stable %d, canary %d of %d ready", s.Replicas, s.Canary.Ready, s.Canary.Total)
 	p.field(stylePlain, "Pods", pods)
 	p.field(styleBad, "", s.Canary.Trouble)
+	p.field(stylePlain, "Service", selectsText(s.Selects))
 }
 
 // confirmationText says how it is known that the last change was taken.
@@ -124,6 +125,20 @@ func confirmationText(c *traffic.Confirmation) string {
 		return fmt.Sprintf("last change taken for confirmed after %d ms: the gateway cannot be asked", c.Millis)
 	}
 	return fmt.Sprintf("last change confirmed by %s at %d of %d gateway replicas in %d ms", c.Level, c.Gateways, c.Expected, c.Millis)
+}
+
+// selectsText says which pods the user's Service selects, where the rollout
+// changes that.
+func selectsText(selects string) string {
+	switch selects {
+	case "":
+		return ""
+	case "all":
+		return "its own selector"
+	case "changing":
+		return "its selector is being changed"
+	}
+	return "narrowed to the " + selects + " pods"
 }
 
 func unknown(text string) string {

@@ -55,6 +55,9 @@ func statuses() map[string]control.Status {
 		promoted.Steps[i].State = workflows.StepCompleted
 	}
 
+	selector := holding()
+	selector.Isolation, selector.Selects = config.IsolateBySelector, "stable"
+
 	alone := holding()
 	alone.Note = "no worker answers: is sluice-worker running?; this is what Temporal keeps of the rollout"
 	alone.StableRevision, alone.StableImages = "", nil
@@ -66,7 +69,7 @@ func statuses() map[string]control.Status {
 
 	return map[string]control.Status{
 		"holding": holding(), "progressing": progressing, "stuck": stuck, "match": match, "timed": timed,
-		"promoted": promoted, "alone": alone, "wide": wide,
+		"promoted": promoted, "alone": alone, "wide": wide, "selector": selector,
 	}
 }
 

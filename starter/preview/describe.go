@@ -29,6 +29,12 @@ func what(op plan.Operation, from plan.World) string {
 		return "put the stable template back"
 	case plan.ReleaseWorkload:
 		return "remove the canary, restore the workload's fields"
+	case plan.NarrowService:
+		return fmt.Sprintf("let the Service select the %s pods of the workload only", op.Side)
+	case plan.WidenService:
+		return "give the Service its own selector back"
+	case plan.RemoveCanary:
+		return "stop the canary pods"
 	}
 	return string(op.Kind)
 }
@@ -47,13 +53,22 @@ func (s *simulation) waits(op plan.Operation) string {
 		return "all are new, ready and in the EndpointSlices, and the gateway confirms"
 	case plan.RestoreTemplate, plan.ReleaseWorkload:
 		return "nothing of the rollout is left"
+	case plan.NarrowService, plan.WidenService:
+		return "the EndpointSlices follow, and the gateway confirms"
+	case plan.RemoveCanary:
+		return "they are gone"
 	}
 	return ""
 }
 
 // needs says what has to be true before the operation writes.
 func needs(op plan.Operation) string {
-	if op.Kind != plan.SetRoute {
+	switch {
+	case op.Kind == plan.NarrowService && op.Keep:
+		return "the same ready endpoints before and after"
+	case op.Kind == plan.NarrowService:
+		return fmt.Sprintf("%d ready %s pods", op.NeedStable, op.Side)
+	case op.Kind != plan.SetRoute:
 		return ""
 	}
 	text := fmt.Sprintf("%d stable", op.NeedStable)
@@ -70,11 +85,16 @@ func touched(op plan.Operation, ref release.Ref) []string {
 	switch op.Kind {
 	case plan.HoldRevision, plan.PromoteStable, plan.RestoreTemplate:
 		return []string{workload}
-	case plan.EnsureCanary:
+	case plan.EnsureCanary, plan.RemoveCanary:
 		return canary
+	case plan.NarrowService, plan.WidenService:
+		return []string{"Service/" + ref.Service}
 	case plan.SetRoute, plan.RemoveRoute:
 		return []string{"Ingress/" + ref.CanaryIngress()}
 	case plan.ReleaseWorkload:
+		if ref.Isolation.BySelector() {
+			return append(canary, workload, "Service/"+ref.Service)
+		}
 		return append(canary, workload)
 	case plan.Drain:
 	}
@@ -83,12 +103,16 @@ func touched(op plan.Operation, ref release.Ref) []string {
 
 // objects names everything that a rollout touches.
 func objects(ref release.Ref) []Object {
+	service := "read only"
+	if ref.Isolation.BySelector() {
+		service = "its selector narrowed and restored"
+	}
 	return []Object{
 		{Name: ref.Workload.Kind + "/" + ref.Workload.Name, Action: "changed and restored, but for its new template"},
 		{Name: "Deployment/" + ref.CanaryDeployment(), Action: "made, removed at the end"},
 		{Name: "Service/" + ref.CanaryService(), Action: "made, removed at the end"},
 		{Name: "Ingress/" + ref.CanaryIngress(), Action: "made, removed at the end"},
-		{Name: "Service/" + ref.Service, Action: "read only"},
+		{Name: "Service/" + ref.Service, Action: service},
 		{Name: "Ingress/" + ref.Ingress, Action: "read only"},
 	}
 }

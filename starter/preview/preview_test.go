@@ -55,6 +55,31 @@ func TestMake(t *testing.T) {
 	}
 }
 
+func TestMakeBySelector(t *testing.T) {
+	req := request(t, "version:v2")
+	req.Rollout.Isolation = config.IsolateBySelector
+	observed, err := InspectManifests(t.Context(), seed(t, "app.yaml"), req)
+	require.NoError(t, err)
+
+	got, err := Make("here", &req.Rollout, observed)
+
+	require.NoError(t, err)
+	require.Equal(t, []plan.Kind{plan.HoldRevision, plan.NarrowService, plan.EnsureCanary, plan.SetRoute, plan.SetRoute}, kinds(got.Stages[0]))
+	narrow := got.Stages[0].Operations[1]
+	require.Equal(t, "let the Service select the stable pods of the workload only", narrow.What)
+	require.Equal(t, "the same ready endpoints before and after", narrow.Needs)
+	require.Equal(t, []string{"Service/demo"}, narrow.Objects)
+	require.Equal(t, []plan.Kind{
+		plan.EnsureCanary, plan.SetRoute, plan.Drain, plan.WidenService, plan.PromoteStable, plan.NarrowService, plan.SetRoute,
+		plan.Drain, plan.RemoveRoute, plan.RemoveCanary, plan.WidenService, plan.ReleaseWorkload,
+	}, kinds(got.Stages[2]))
+	require.Equal(t, "5 ready new pods", got.Stages[2].Operations[5].Needs)
+	require.Contains(t, got.Objects, Object{Name: "Service/demo", Action: "its selector narrowed and restored"})
+	for _, op := range got.Stages[2].Operations {
+		require.NotEmpty(t, op.Waits)
+	}
+}
+
 func kinds(s Stage) []plan.Kind {
 	var all []plan.Kind
 	for _, op := range s.Operations {

@@ -27,7 +27,8 @@ type Marked struct {
 }
 
 // FindMarked finds the workloads of a namespace, of all where it is empty, that
-// carry the record of a rollout or for which there are canary objects.
+// carry the record of a rollout, whose Service does, or for which there are canary
+// objects.
 func FindMarked(ctx context.Context, clients kubernetes.Interface, namespace string) ([]Marked, error) {
 	deployments, err := clients.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -41,6 +42,10 @@ func FindMarked(ctx context.Context, clients kubernetes.Interface, namespace str
 	ingresses, err := clients.NetworkingV1().Ingresses(namespace).List(ctx, ours)
 	if err != nil {
 		return nil, fmt.Errorf("listing canary Ingresses: %w", err)
+	}
+	selected, err := clients.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{LabelSelector: release.LabelSelected})
+	if err != nil {
+		return nil, fmt.Errorf("listing narrowed Services: %w", err)
 	}
 	m := marks{names: map[[2]string]string{}, found: map[Marked]bool{}}
 	for i := range deployments.Items {
@@ -58,6 +63,13 @@ func FindMarked(ctx context.Context, clients kubernetes.Interface, namespace str
 	}
 	for i := range ingresses.Items {
 		m.label(&ingresses.Items[i])
+	}
+	for i := range selected.Items {
+		s := &selected.Items[i]
+		// One that cannot be read is reported where the workload is looked at.
+		if record, err := kube.ServiceRecordOf(s); err == nil && record != nil {
+			m.add(s.Namespace, record.Workload)
+		}
 	}
 	return m.sorted(), nil
 }
@@ -122,6 +134,9 @@ func MakeRepair(cluster string, doc *config.Rollout, found preflight.Remains) (R
 	if !found.Found {
 		return r, errors.New("no rollout has left anything on the workload")
 	}
+	known := *doc
+	known.Isolation = found.Observed.Ref.Isolation.Mode
+	doc = &known
 	s := &simulation{doc: doc, observed: found.Observed, world: plan.WorldOf(found)}
 	operations, err := s.run(func() []plan.Operation { return plan.Repair(doc, s.world, r.Completes) })
 	if err != nil {

@@ -34,8 +34,11 @@ func TestFindMarked(t *testing.T) {
 	long := strings.Repeat("w", 80)
 	recorded := &appsv1.Deployment{ObjectMeta: meta("shop", "recorded", "")}
 	recorded.Annotations = map[string]string{release.AnnotationRelease: "{"}
+	narrowed := &corev1.Service{ObjectMeta: meta("narrow", "front", "")}
+	narrowed.Labels = map[string]string{release.LabelSelected: "4"}
+	narrowed.Annotations = map[string]string{release.AnnotationRelease: `{"id":"r1","workload":"web"}`}
 	clients := fake.NewClientset(
-		recorded,
+		recorded, narrowed,
 		&appsv1.Deployment{ObjectMeta: meta("shop", "plain", "")},
 		&corev1.Service{ObjectMeta: meta("shop", "plain", "")},
 		&appsv1.Deployment{ObjectMeta: meta("shop", "web-canary", "web")},
@@ -55,7 +58,7 @@ func TestFindMarked(t *testing.T) {
 		return list
 	}
 	require.Equal(t, []string{"shop/recorded", "shop/web"}, names("shop"))
-	require.Equal(t, []string{"shop/recorded", "shop/web", "store/web", "store/" + long}, names(""))
+	require.Equal(t, []string{"narrow/web", "shop/recorded", "shop/web", "store/web", "store/" + long}, names(""))
 	require.Empty(t, names("none"))
 }
 
@@ -125,6 +128,13 @@ func TestMakeRepair(t *testing.T) {
 		{"promoted", func(m *preflight.Remains) { m.Promoted = true }, true, []string{
 			"let the workload finish replacing its pods", "let stable take every request", "let requests in flight finish",
 			"remove the canary route", "remove the canary, restore the workload's fields",
+		}},
+		{"by selector", func(m *preflight.Remains) {
+			m.Promoting, m.Narrowed, m.Selects = false, true, release.SideStable
+			m.Observed.Ref.Isolation.Mode = config.IsolateBySelector
+		}, false, []string{
+			"let the Service select the stable pods of the workload only", "let stable take every request", "let requests in flight finish", "remove the canary route",
+			"stop the canary pods", "give the Service its own selector back", "put the stable template back", "remove the canary, restore the workload's fields",
 		}},
 	}
 	for _, c := range cases {

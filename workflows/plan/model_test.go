@@ -33,12 +33,15 @@ type model struct {
 	promoting bool
 	annotated bool
 	next      int
+	service
 }
 
 // mixed is what runs while one revision replaces another.
 const mixed = -1
 
-func newModel(n int) *model { return &model{n: n, inStable: true, known: true, next: 1} }
+func newModel(r *config.Rollout, n int) *model {
+	return &model{n: n, inStable: true, known: true, next: 1, service: service{bySelector: r.BySelector(), selects: everything}}
+}
 
 func carriesTraffic(r traffic.Route) bool { return r.Weight > 0 || len(r.Matches) > 0 }
 
@@ -60,7 +63,9 @@ func (m *model) do(op plan.Operation) error {
 		m.running, m.known = m.settled(), true
 	case plan.ReleaseWorkload:
 		m.backed, m.annotated, m.promoting = false, false, false
-	case plan.HoldRevision:
+	case plan.RemoveCanary:
+		m.backed = false
+	case plan.HoldRevision, plan.NarrowService, plan.WidenService:
 	}
 	return nil
 }
@@ -89,7 +94,16 @@ func (m *model) write(op plan.Operation) error {
 		}
 		m.exists, m.route = false, traffic.Route{}
 	case plan.ReleaseWorkload:
+		if err := m.forget(); err != nil {
+			return err
+		}
 		return m.release()
+	case plan.RemoveCanary:
+		return m.release()
+	case plan.NarrowService:
+		return m.narrow(op)
+	case plan.WidenService:
+		return m.widen()
 	case plan.Drain:
 	}
 	return nil
@@ -110,11 +124,17 @@ func (m *model) release() error {
 	if m.inCanary {
 		return fmt.Errorf("the canary goes while requests are in flight to it")
 	}
+	if m.mixesCanary() {
+		return fmt.Errorf("the canary goes while the Service selects it")
+	}
 	m.canary, m.canaryAsked, m.canaryRev = 0, 0, 0
 	return nil
 }
 
 func (m *model) ensureCanary(op plan.Operation) error {
+	if m.bySelector && m.selects == everything && !m.all {
+		return fmt.Errorf("canary pods would get requests of the Service that selects them")
+	}
 	busy := m.inCanary || m.toCanary
 	if busy && op.Replicas < m.canary {
 		return fmt.Errorf("canary shrinks from %d to %d with requests on it", m.canary, op.Replicas)
@@ -140,6 +160,9 @@ func (m *model) setRoute(op plan.Operation) error {
 	if op.Route.Weight < 100 && !m.known {
 		return fmt.Errorf("requests return to pods that a gateway may not know")
 	}
+	if err := m.serves(op.Route); err != nil {
+		return err
+	}
 	m.exists, m.route = true, op.Route
 	m.toCanary = m.toCanary || carriesTraffic(op.Route)
 	m.inCanary = m.inCanary || m.toCanary
@@ -163,6 +186,9 @@ func (m *model) replace(revision int) error {
 	if m.inStable {
 		return fmt.Errorf("the workload is replaced while requests may be in flight to it")
 	}
+	if m.selects != everything {
+		return fmt.Errorf("the workload is replaced while its Service selects revision %d only", m.selects)
+	}
 	if !m.exists || m.route.Weight != 100 || m.canary < m.n {
 		return fmt.Errorf("the workload is replaced without cover: route %v, canary %d of %d", m.route, m.canary, m.n)
 	}
@@ -175,8 +201,8 @@ func (m *model) clean() error {
 	if m.running != m.template {
 		return fmt.Errorf("the workload runs %d and has template %d", m.running, m.template)
 	}
-	if m.exists || m.backed || m.canaryAsked != 0 || m.annotated {
-		return fmt.Errorf("left behind: route %v, canary %d, annotation %v", m.exists, m.canary, m.annotated)
+	if m.exists || m.backed || m.canaryAsked != 0 || m.annotated || m.marked || m.selects != everything {
+		return fmt.Errorf("left behind: route %v, canary %d, annotation %v, Service %+v", m.exists, m.canary, m.annotated, m.service)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ package plan
 import (
 	"slices"
 
+	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/config"
 )
@@ -37,6 +38,12 @@ const (
 	RestoreTemplate Kind = "restore-template"
 	// ReleaseWorkload removes the canary and restores every changed field.
 	ReleaseWorkload Kind = "release-workload"
+	// NarrowService lets the user's Service select the pods of one revision only.
+	NarrowService Kind = "narrow-service"
+	// WidenService gives the user's Service its own selector back.
+	WidenService Kind = "widen-service"
+	// RemoveCanary stops the canary pods and removes what runs them.
+	RemoveCanary Kind = "remove-canary"
 )
 
 // Operation is one thing to do; the fields that its kind does not need are zero.
@@ -54,6 +61,11 @@ type Operation struct {
 	Wait config.Duration `json:"wait,omitempty"`
 	// Settle of RestoreTemplate: wait until all pods run the stable template.
 	Settle bool `json:"settle,omitempty"`
+	// Side of NarrowService: whose pods the Service selects afterwards. It waits
+	// for NeedStable ready ones among them.
+	Side release.Side `json:"side,omitempty"`
+	// Keep of NarrowService: the write must change none of the ready endpoints.
+	Keep bool `json:"keep,omitempty"`
 }
 
 // World is what is known about the release in the cluster. Fields that begin
@@ -104,6 +116,13 @@ type World struct {
 	Unattended bool `json:"unattended,omitempty"`
 	// Released: nothing of ours is left.
 	Released bool `json:"released,omitempty"`
+	// MaybeNarrowed: the user's Service may select one revision only.
+	MaybeNarrowed bool `json:"maybeNarrowed,omitempty"`
+	// Narrowed: it does, published and confirmed; empty where that is not known.
+	Narrowed release.Side `json:"narrowed,omitempty"`
+	// Resumed: somebody else lets the workload replace its pods by others, which
+	// a narrowed Service does not select.
+	Resumed bool `json:"resumed,omitempty"`
 }
 
 // NewWorld is the world before anything is touched, for a workload of n pods.
@@ -173,7 +192,7 @@ func Start(w World) []Operation {
 // exists: a pod that the gateway could choose is not told to stop.
 func Step(r *config.Rollout, w World, i int) []Operation {
 	want, replicas := StepRoute(r, i), StepReplicas(r, i, w.Replicas)
-	ops := Start(w)
+	ops := append(Start(w), isolate(r, w, want)...)
 	if w.RouteExists {
 		replicas = max(replicas, w.CanaryAsked)
 	}
@@ -211,6 +230,7 @@ func Finish(r *config.Rollout, w World) []Operation {
 	var ops []Operation
 	if !w.Promoted {
 		ops = cover(r, w)
+		ops = append(ops, open(after(w, ops))...)
 		ops = append(ops, Operation{Kind: PromoteStable})
 		w = after(w, ops)
 	}
@@ -232,10 +252,11 @@ func cover(r *config.Rollout, w World) []Operation {
 // uncover takes away a route that leads to no pods; any other one stays until
 // the workload has changed its pods.
 func uncover(r *config.Rollout, w World) []Operation {
+	ops := open(w)
 	if w.Canary > 0 {
-		return nil
+		return ops
 	}
-	return empty(r, w, 1)
+	return append(ops, empty(r, after(w, ops), 1)...)
 }
 
 // drain waits for requests in flight.
@@ -246,10 +267,12 @@ func drain(r *config.Rollout) Operation {
 // retire takes the canary out of service: no requests, drained, no route, gone.
 // needStable endpoints of stable must be published before they take over.
 func retire(r *config.Rollout, w World, needStable int) []Operation {
-	ops := empty(r, w, needStable)
+	ops := apart(r, w, w.side(), needStable)
+	ops = append(ops, empty(r, after(w, ops), needStable)...)
 	if after(w, ops).MaybeRoute {
 		ops = append(ops, Operation{Kind: RemoveRoute})
 	}
+	ops = append(ops, rejoin(r, after(w, ops))...)
 	if !w.Released {
 		ops = append(ops, Operation{Kind: ReleaseWorkload})
 	}
@@ -284,11 +307,18 @@ func Abort(r *config.Rollout, w World) []Operation {
 	if w.MaybePromoting {
 		return abortPromotion(r, w)
 	}
-	touched := w.MaybeHeld || w.MaybeCanary || w.MaybeRoute || w.Restored
-	ops := empty(r, w, 1)
+	touched := w.MaybeHeld || w.MaybeCanary || w.MaybeRoute || w.MaybeNarrowed || w.Restored
+	var ops []Operation
+	if w.Resumed && !w.Restored {
+		ops = append(ops, Operation{Kind: RestoreTemplate, Settle: true})
+		w = after(w, ops)
+	}
+	ops = append(ops, apart(r, w, release.SideStable, 1)...)
+	ops = append(ops, empty(r, after(w, ops), 1)...)
 	if after(w, ops).MaybeRoute {
 		ops = append(ops, Operation{Kind: RemoveRoute})
 	}
+	ops = append(ops, rejoin(r, after(w, ops))...)
 	if touched && !w.Restored {
 		ops = append(ops, Operation{Kind: RestoreTemplate})
 	}
@@ -303,6 +333,7 @@ func abortPromotion(r *config.Rollout, w World) []Operation {
 	var ops []Operation
 	if !w.Restored {
 		ops = coverReturn(r, w)
+		ops = append(ops, open(after(w, ops))...)
 		ops = append(ops, Operation{Kind: RestoreTemplate, Settle: true})
 		w = after(w, ops)
 	}
@@ -334,7 +365,9 @@ func coverReturn(r *config.Rollout, w World) []Operation {
 // Revise empties the canary so that its revision can be replaced: no request is
 // ever routed to a pod of the superseded revision afterwards.
 func Revise(r *config.Rollout, w World) []Operation {
-	return append(empty(r, w, 1), Operation{Kind: HoldRevision})
+	ops := apart(r, w, release.SideStable, 1)
+	ops = append(ops, empty(r, after(w, ops), 1)...)
+	return append(ops, Operation{Kind: HoldRevision})
 }
 
 // after returns the world in which all of ops have succeeded.

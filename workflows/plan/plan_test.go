@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"testing"
 
@@ -51,10 +52,23 @@ var documents = map[string]*config.Rollout{
 	"full at once":     doc(step(100, 5)),
 }
 
+func init() {
+	for name, r := range maps.Clone(documents) {
+		documents[name+", by selector"] = bySelector(r)
+	}
+}
+
+// bySelector is a document whose Service is narrowed.
+func bySelector(r *config.Rollout) *config.Rollout {
+	c := *r
+	c.Isolation = config.IsolateBySelector
+	return &c
+}
+
 func TestPromotionLosesNothingAndLeavesNothing(t *testing.T) {
 	for name, r := range documents {
 		t.Run(name, func(t *testing.T) {
-			m, w := newModel(5), plan.NewWorld(5)
+			m, w := newModel(r, 5), plan.NewWorld(5)
 			for i := range r.Steps {
 				w = drive(t, m, w, stepTo(r, i))
 				require.Equal(t, plan.StepRoute(r, i), m.route)
@@ -74,7 +88,7 @@ func TestBakeKeepsTheOldRevision(t *testing.T) {
 			n       next
 			running int
 		}{{finish(r), 1}, {abort(r), 0}} {
-			m, w := newModel(5), plan.NewWorld(5)
+			m, w := newModel(r, 5), plan.NewWorld(5)
 			for i := range len(r.Steps) + 1 {
 				w = drive(t, m, w, stepTo(r, i))
 			}
@@ -113,7 +127,7 @@ func TestAbortAtEveryOperation(t *testing.T) {
 		for i, op := range ops {
 			for _, happened := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/%d %s/%v", name, i, op.Kind, happened), func(t *testing.T) {
-					m := newModel(5)
+					m := newModel(r, 5)
 					for _, before := range ops[:i] {
 						require.NoError(t, m.do(before))
 					}
@@ -145,7 +159,7 @@ func TestAbortStartsAgainAfterEveryOperationOfItself(t *testing.T) {
 			continue
 		}
 		for again := range 8 {
-			m := newModel(5)
+			m := newModel(r, 5)
 			for _, before := range ops[:i] {
 				require.NoError(t, m.do(before))
 			}
@@ -174,7 +188,7 @@ func TestAbortTriesAgainWhatFailed(t *testing.T) {
 		for i, op := range ops {
 			for fails := range 6 {
 				t.Run(fmt.Sprintf("%s/%d %s/abort fails at %d", name, i, op.Kind, fails), func(t *testing.T) {
-					m := newModel(5)
+					m := newModel(r, 5)
 					for _, before := range ops[:i] {
 						require.NoError(t, m.do(before))
 					}
@@ -209,7 +223,10 @@ func TestRandomJumpsAndRevisions(t *testing.T) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 1))
 			r := randomDoc(rnd)
-			m, w := newModel(5), plan.NewWorld(5)
+			if seed%2 == 1 {
+				r = bySelector(r)
+			}
+			m, w := newModel(r, 5), plan.NewWorld(5)
 			for range 12 {
 				switch rnd.IntN(6) {
 				case 0:
@@ -286,7 +303,7 @@ func TestSeedPlanInFull(t *testing.T) {
 
 func TestCanaryNeverShrinksUnderItsRoute(t *testing.T) {
 	r := documents["down and up"]
-	m, w := newModel(5), plan.NewWorld(5)
+	m, w := newModel(r, 5), plan.NewWorld(5)
 	w = drive(t, m, w, stepTo(r, 0))
 	w = drive(t, m, w, stepTo(r, 1))
 	require.Equal(t, 3, w.Canary)

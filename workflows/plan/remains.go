@@ -2,6 +2,7 @@ package plan
 
 import (
 	"sluice.dev/sluice/activities/preflight"
+	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/config"
 )
@@ -20,8 +21,16 @@ func WorldOf(m preflight.Remains) World {
 	w.RouteUnsure, w.MaybeCarries = m.Routed, m.Routed && m.Backed
 	w.CanaryDrained = !m.Routed && !m.Canary
 	w.Asked = traffic.Route{Weight: m.Weight}
+	w.MaybeNarrowed = m.Narrowed
+	if !m.Held {
+		// Nobody knows which pods the Service should be narrowed to.
+		w.Narrowed = release.SideStable
+	}
 	if !m.Promoting {
 		return w
+	}
+	if m.Promoted && m.Selects == release.SideNew || m.Restored && m.Selects == release.SideStable {
+		w.Narrowed = m.Selects
 	}
 	covered := m.Carries && m.Backed && m.Replicas > 0
 	w.MaybePromoting, w.Unattended = true, m.Promoted || m.Restored || !covered

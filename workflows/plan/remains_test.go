@@ -22,7 +22,8 @@ func (m *model) remains() preflight.Remains {
 		Canary:    m.backed || m.canaryAsked > 0, Backed: m.backed, Replicas: m.canaryAsked,
 		Routed: m.exists, Carries: m.exists && carriesTraffic(m.route), Weight: m.route.Weight,
 	}
-	r.Found = r.Held || r.Canary || r.Routed
+	m.remember(&r)
+	r.Found = r.Held || r.Canary || r.Routed || r.Narrowed
 	r.Observed.Replicas = m.n
 	r.Observed.Ref.Ingress = "demo"
 	return r
@@ -35,6 +36,9 @@ func repair(t *testing.T, m *model, r *config.Rollout, limit int) (completes boo
 	found := m.remains()
 	completes = plan.Completes(found)
 	w := plan.WorldOf(found)
+	known := *r
+	known.Isolation = found.Observed.Ref.Isolation.Mode
+	r = &known
 	for range limit {
 		ops := plan.Repair(r, w, completes)
 		if len(ops) == 0 {
@@ -48,7 +52,7 @@ func repair(t *testing.T, m *model, r *config.Rollout, limit int) (completes boo
 }
 
 // maxOperations is more than any repair needs.
-const maxOperations = 20
+const maxOperations = 25
 
 // losses are the ways in which a workflow can be lost around an operation.
 var losses = map[string]func(m *model, op plan.Operation) error{
@@ -124,7 +128,7 @@ func TestRepairFromEveryPointOfLoss(t *testing.T) {
 			for loss, lose := range losses {
 				t.Run(fmt.Sprintf("%s/%s/%s", name, path, loss), func(t *testing.T) {
 					for i, op := range ops {
-						m := newModel(5)
+						m := newModel(r, 5)
 						for _, before := range ops[:i] {
 							require.NoError(t, m.do(before))
 							if before.Kind == plan.HoldRevision {

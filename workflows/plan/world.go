@@ -31,6 +31,12 @@ func (w World) Begin(op Operation) World {
 		w.Asked = traffic.Route{}
 	case RestoreTemplate:
 		w.Promoted = false
+	case NarrowService:
+		w.MaybeNarrowed, w.Narrowed = true, ""
+	case WidenService:
+		w.Narrowed = ""
+	case RemoveCanary:
+		w.Canary = 0
 	case Drain, ReleaseWorkload:
 	}
 	return w
@@ -64,6 +70,12 @@ func (w World) Done(op Operation) World {
 	case ReleaseWorkload:
 		w.Released, w.MaybeCanary, w.MaybeHeld = true, false, false
 		w.Canary, w.CanaryAsked = 0, 0
+	case NarrowService:
+		w.Narrowed = op.Side
+	case WidenService:
+		w.MaybeNarrowed = false
+	case RemoveCanary:
+		w.MaybeCanary, w.Canary, w.CanaryAsked = false, 0, 0
 	}
 	return w
 }

@@ -72,6 +72,8 @@ func (r *run) judge(now time.Time, verb Verb, m Message) (string, error) {
 		return r.judgeJump(m)
 	case VerbRevise:
 		return r.judgeRevise(m)
+	case VerbReplan:
+		return r.judgeReplan(m)
 	}
 	return "", fmt.Errorf("unknown verb %q", verb)
 }
@@ -147,7 +149,7 @@ func (r *run) act(ctx workflow.Context, verb Verb, m Message) {
 		r.paused, r.pauseReason = true, m.Reason
 	case VerbResume:
 		r.paused, r.pauseReason = false, ""
-	case VerbAbort, VerbRetry, VerbJump, VerbRevise:
+	case VerbAbort, VerbRetry, VerbJump, VerbRevise, VerbReplan:
 		r.command(verb, m)
 	}
 }
@@ -180,6 +182,7 @@ func (r *run) command(verb Verb, m Message) {
 	if m.Change != nil {
 		o.change = *m.Change
 	}
+	o.rollout = m.Rollout
 	r.order = o
 }
 

@@ -23,17 +23,19 @@ func (r *run) hold(ctx workflow.Context) error {
 	}
 	r.open, r.released = true, false
 	defer func() { r.open = false }()
+	r.beginHold(ctx)
 
 	hold := r.doc().Steps[r.step].Hold
 	expired := func() bool { return false }
 	if hold.Mode == config.HoldTimed {
 		timerCtx, cancel := workflow.WithCancel(ctx)
 		defer cancel()
-		timer := workflow.NewTimerWithOptions(timerCtx, hold.Duration.Std(), workflow.TimerOptions{
+		left := r.holdLeft(ctx, hold.Duration.Std())
+		timer := workflow.NewTimerWithOptions(timerCtx, left, workflow.TimerOptions{
 			Summary: fmt.Sprintf("hold of step %d", r.step+1),
 		})
 		expired = timer.IsReady
-		until := workflow.Now(ctx).Add(hold.Duration.Std())
+		until := workflow.Now(ctx).Add(left)
 		r.until = &until
 		defer func() { r.until = nil }()
 	}

@@ -66,10 +66,12 @@ const (
 	VerbRevise Verb = "revise"
 	// verbVerdict is no message: metrics interrupt the main line with it.
 	verbVerdict Verb = "verdict"
+	// VerbReplan goes on by an edited document.
+	VerbReplan Verb = "replan"
 )
 
 // Verbs are all verbs in the order in which they are documented.
-var Verbs = []Verb{VerbPromote, VerbPause, VerbResume, VerbAbort, VerbRetry, VerbJump, VerbRevise}
+var Verbs = []Verb{VerbPromote, VerbPause, VerbResume, VerbAbort, VerbRetry, VerbJump, VerbRevise, VerbReplan}
 
 // describe says in the Temporal UI what a verb does and takes.
 func (v Verb) describe() string {
@@ -88,6 +90,8 @@ func (v Verb) describe() string {
 		return `Goes to another step. Payload: {"step":2}`
 	case VerbRevise:
 		return `Releases another revision instead. Payload: {"change":{"images":{"main":"shop:v3"}}}`
+	case VerbReplan:
+		return "Goes on by an edited document. Sent by `sluice watch` when a Rollout object is edited."
 	}
 	return ""
 }
@@ -114,6 +118,8 @@ type Message struct {
 	// ID makes a message that arrives more than once, as an Update and as a
 	// Signal perhaps, act once.
 	ID string `json:"id,omitempty"`
+	// Rollout is the edited document of a replan.
+	Rollout *config.Rollout `json:"rollout,omitempty"`
 }
 
 // Answer is the result of an Update.
@@ -154,6 +160,18 @@ type Input struct {
 	// Repair ends what an earlier rollout of the workload has left, instead of
 	// starting one. Of the document, only the names and the graces are used.
 	Repair bool `json:"repair,omitempty"`
+	// Origin is the Rollout object that the rollout was started for, if any.
+	Origin *Origin `json:"origin,omitempty"`
+}
+
+// Origin names the Rollout object in the cluster that a rollout belongs to.
+type Origin struct {
+	// Object is the apiVersion and the name of the Rollout.
+	Object string `json:"object"`
+	// WorkloadUID tells a workload from a later one of the same name.
+	WorkloadUID string `json:"workloadUID"`
+	// Revision of the template that was found held.
+	Revision string `json:"revision"`
 }
 
 // Outcome is how a rollout ended.

@@ -131,6 +131,8 @@ func (r *run) turn(ctx workflow.Context, err error) error {
 		r.goTo(0)
 	case verbVerdict:
 		return r.turn(ctx, order.cause)
+	case VerbReplan:
+		r.replan(ctx, order.rollout)
 	case VerbRetry, VerbPromote:
 		// The planner goes on from where the world is.
 	case VerbPause, VerbResume:

@@ -55,6 +55,11 @@ type mailbox struct {
 	early []bool
 	// answers to messages that name themselves.
 	answers answers
+	// began is when the hold of step heldStep began, and kept that an edited
+	// document has not ended it.
+	began    time.Time
+	heldStep int
+	kept     bool
 }
 
 // order is an interruption of the main line.
@@ -65,6 +70,8 @@ type order struct {
 	reason string
 	// cause of verbVerdict.
 	cause *verdictFailure
+	// rollout is the edited document of a replan.
+	rollout *config.Rollout
 }
 
 // errInterrupted says that an order is waiting.

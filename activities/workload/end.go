@@ -95,7 +95,7 @@ func cleanPatch(d *appsv1.Deployment) (kube.Patch, []string, error) {
 	if err != nil || record == nil {
 		return nil, nil, err
 	}
-	if d.Spec.Paused && !record.Promoting && record.Revision == Revision(d.Spec.Template) {
+	if d.Spec.Paused && !record.Promoting && record.Revision == Revision(d.Spec.Template) && !heldAnew(d) {
 		return nil, nil, kube.Terminal(kube.ErrDrift, "releasing %s: it still holds revision %s: restore its template first (sluice repair)", name(d), record.Revision)
 	}
 	var p kube.Patch
@@ -105,6 +105,13 @@ func cleanPatch(d *appsv1.Deployment) (kube.Patch, []string, error) {
 	}
 	p.Remove("metadata", "annotations", release.AnnotationRelease)
 	return p, kept, nil
+}
+
+// heldAnew says that somebody has proposed the same revision again after it was
+// taken back: the mark of the webhook holds it now, not the record.
+func heldAnew(d *appsv1.Deployment) bool {
+	hold, err := release.HoldIn(d.Annotations)
+	return err == nil && hold != nil && hold.Revision == Revision(d.Spec.Template)
 }
 
 // awaitNothing waits until no object of the rollout is left.

@@ -78,6 +78,7 @@ func (a *Activities) holdPatch(ctx context.Context, d *appsv1.Deployment, req Ho
 		p.Set(template, "spec", "template")
 	}
 	err = setRecord(&p, d, next)
+	dropHold(&p, d)
 	return p, err
 }
 
@@ -119,6 +120,14 @@ func (a *Activities) checkStable(ctx context.Context, d *appsv1.Deployment, temp
 		return kube.Terminal(kube.ErrDrift, "holding a revision on %s: somebody changed its template since it was looked at: wait until that is rolled out, or undo it, and start again", name(d))
 	}
 	return nil
+}
+
+// dropHold removes the mark of whoever held the template before the rollout took
+// it over, or before it was undone.
+func dropHold(p *kube.Patch, d *appsv1.Deployment) {
+	if _, held := d.Annotations[release.AnnotationHold]; held {
+		p.Remove("metadata", "annotations", release.AnnotationHold)
+	}
 }
 
 // correctRecord lets the record name the revision that is held.

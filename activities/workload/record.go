@@ -57,13 +57,19 @@ func (a *attempts) note(p kube.Patch, record *release.Record) {
 // changed it: the pause is not part of the state that comes back.
 func BaselineOf(d *appsv1.Deployment, current bool) release.Baseline {
 	var b release.Baseline
-	if d.Spec.Paused && !current {
+	if d.Spec.Paused && (!current || pausedBefore(d)) {
 		b.Paused = new(true)
 	}
 	if r := d.Spec.Strategy.RollingUpdate; r != nil {
 		b.MaxSurge, b.MaxUnavailable = text(r.MaxSurge), text(r.MaxUnavailable)
 	}
 	return b
+}
+
+// pausedBefore says that the mark of the hold tells of an earlier pause.
+func pausedBefore(d *appsv1.Deployment) bool {
+	hold, err := release.HoldIn(d.Annotations)
+	return err == nil && hold != nil && hold.Paused
 }
 
 func text(v *intstr.IntOrString) *string {

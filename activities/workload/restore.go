@@ -103,6 +103,9 @@ func (r *restore) putBack(d *appsv1.Deployment, record *release.Record) (kube.Pa
 	}
 	record.Seq = r.req.Ref.Seq
 	err := setRecord(&p, d, *record)
+	if len(r.kept) == 0 {
+		dropHold(&p, d)
+	}
 	return p, err
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // Load reads the settings of a process. Flags may be nil or lack some of those
-// of AddFlags and AddWorkerFlags. The error names everything that is wrong.
+// of AddFlags, AddWorkerFlags and AddWatchFlags. The error names everything that is wrong.
 func Load(flags *pflag.FlagSet) (Settings, error) {
 	if flags == nil {
 		flags = pflag.NewFlagSet("", pflag.ContinueOnError)

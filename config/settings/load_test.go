@@ -45,6 +45,7 @@ func flags(t *testing.T, args ...string) *pflag.FlagSet {
 	set := pflag.NewFlagSet("test", pflag.ContinueOnError)
 	AddFlags(set)
 	AddWorkerFlags(set)
+	AddWatchFlags(set)
 	require.NoError(t, set.Parse(args))
 	return set
 }
@@ -61,6 +62,10 @@ func defaults() Settings {
 			MaxConcurrentActivities: 10_000,
 			WorkflowCacheSize:       1_000,
 			Namespaces:              []string{},
+		},
+		Watch: Watch{
+			Namespaces: []string{}, Home: "sluice-system", WebhookAddress: ":9443", WebhookService: "sluice-watch",
+			FailurePolicy: "Ignore", MetricsAddress: ":9465",
 		},
 	}
 }
@@ -110,6 +115,7 @@ func TestFile(t *testing.T) {
 			HealthAddress: "127.0.0.1:1", StopTimeout: time.Minute,
 			MaxConcurrentActivities: 5, WorkflowCacheSize: 6, Namespaces: []string{"a", "b"},
 		},
+		Watch: defaults().Watch,
 		Gateways: map[string]Gateway{
 			"nginx":   {Kind: GatewayTraefik, Service: "gateway/traefik", APIPort: "8080"},
 			"higress": {Kind: GatewayNone},
@@ -123,6 +129,8 @@ func TestEveryOption(t *testing.T) {
 		"worker.metricsAddress": ":1", "worker.healthAddress": ":2", "worker.stopTimeout": "3s",
 		"worker.maxConcurrentActivities": "4", "worker.workflowCacheSize": "5", "worker.namespaces": "a,b",
 		"prometheus.address": "http://p:9090",
+		"watch.namespaces": "a,b", "watch.webhookAddress": ":3", "watch.webhookURL": "https://h:4", "watch.failurePolicy": "Fail",
+		"watch.metricsAddress": ":5",
 	}
 	for _, o := range allOptions() {
 		value := values[o.key]

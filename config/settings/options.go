@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -99,5 +100,5 @@ func addFlags(flags *pflag.FlagSet, options []option) {
 }
 
 func allOptions() []option {
-	return append(append([]option(nil), commonOptions...), workerOptions...)
+	return slices.Concat(commonOptions, workerOptions, watchOptions)
 }

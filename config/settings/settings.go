@@ -22,6 +22,7 @@ type Settings struct {
 	Temporal    Temporal           `mapstructure:"temporal"`
 	Log         Log                `mapstructure:"log"`
 	Worker      Worker             `mapstructure:"worker"`
+	Watch       Watch              `mapstructure:"watch"`
 	Gateways    map[string]Gateway `mapstructure:"gateways"`
 	Prometheus  Prometheus         `mapstructure:"prometheus"`
 }

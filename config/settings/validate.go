@@ -40,6 +40,7 @@ func (s *Settings) complete() error {
 		wrong("log.format", "unknown format %q: write text or json", s.Log.Format)
 	}
 	s.Worker.check(wrong)
+	s.Watch.complete(wrong)
 	if s.Temporal.Address != "" && !isAddress(s.Temporal.Address) {
 		wrong("temporal.address", "%q is not an address: write host:port", s.Temporal.Address)
 	}

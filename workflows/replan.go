@@ -1,0 +1,99 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/config"
+)
+
+// judgeReplan says whether the rollout can go on by an edited document. What is
+// released, and by which route, is decided once per rollout.
+func (r *run) judgeReplan(m Message) (string, error) {
+	doc := r.doc()
+	switch {
+	case m.Rollout == nil || len(m.Rollout.Steps) == 0:
+		return "", errors.New("send the edited document with its steps")
+	case m.Rollout.Workload != doc.Workload || m.Rollout.Namespace != doc.Namespace:
+		return "", errors.New("the workload cannot be changed while it is rolled out: abort first")
+	case m.Rollout.Traffic.Service != doc.Traffic.Service || m.Rollout.Traffic.Ingress != doc.Traffic.Ingress:
+		return "", errors.New("the route cannot be changed while the workload is rolled out: abort first")
+	case r.world.MaybePromoting:
+		return "", errors.New("too late: the new revision is being made stable")
+	case r.phase == PhaseChecking:
+		return "", errors.New("too early: the rollout is being checked")
+	}
+	return "going on by the edited document", nil
+}
+
+// replan takes over an edited document. Where only holds differ the step goes on
+// and the hold in force is the edited one, counted from its beginning. Otherwise
+// the rollout continues, as Kruise does, at the first step that has as many
+// canary pods as there are, the present one first.
+func (r *run) replan(ctx workflow.Context, doc *config.Rollout) {
+	before := r.in.Rollout
+	traffic := before.Traffic
+	traffic.Grace, traffic.ConfirmTimeout = doc.Traffic.Grace, doc.Traffic.ConfirmTimeout
+	r.in.Rollout = *doc
+	r.in.Rollout.Traffic = traffic
+	early := make([]bool, len(doc.Steps))
+	copy(early, r.early)
+	r.early = early
+	if sameButHolds(before.Steps, doc.Steps) {
+		r.kept = true
+		r.note(ctx, fmt.Sprintf("the document was edited: step %d goes on", r.step+1))
+		return
+	}
+	full := r.full
+	r.goTo(stepFor(doc, r.step, r.canary.Total, r.world.Replicas))
+	r.full = full
+	r.note(ctx, fmt.Sprintf("the document was edited: going on at step %d of %d", r.step+1, len(doc.Steps)+1))
+}
+
+// stepFor returns the step, from 0, at which a rollout with so many canary pods
+// continues by an edited document.
+func stepFor(doc *config.Rollout, present, canary, total int) int {
+	fits := func(i int) bool { return i < len(doc.Steps) && doc.Steps[i].Replicas.Of(total) >= canary }
+	if fits(present) {
+		return present
+	}
+	for i := range doc.Steps {
+		if fits(i) {
+			return i
+		}
+	}
+	return len(doc.Steps) - 1
+}
+
+// sameButHolds says that two plans differ in nothing but their holds.
+func sameButHolds(a, b []config.Step) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		x, y := a[i], b[i]
+		x.Hold, y.Hold = config.Hold{}, config.Hold{}
+		if !reflect.DeepEqual(x, y) {
+			return false
+		}
+	}
+	return true
+}
+
+// beginHold notes when a hold begins; one that an edited document has kept began
+// earlier.
+func (r *run) beginHold(ctx workflow.Context) {
+	if !r.kept || r.began.IsZero() || r.heldStep != r.step {
+		r.began, r.heldStep = workflow.Now(ctx), r.step
+	}
+	r.kept = false
+}
+
+// holdLeft is what is left of a timed hold.
+func (r *run) holdLeft(ctx workflow.Context, duration time.Duration) time.Duration {
+	return max(0, duration-workflow.Now(ctx).Sub(r.began))
+}

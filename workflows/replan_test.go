@@ -1,0 +1,92 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"sluice.dev/sluice/config"
+	"sluice.dev/sluice/workflows"
+)
+
+// edited returns the seed's document with its steps changed.
+func edited(change func(steps []config.Step) []config.Step) *config.Rollout {
+	doc := seed()
+	doc.Steps = change(doc.Steps)
+	return &doc
+}
+
+func TestEditedPlanContinuesWithThePodsThatExist(t *testing.T) {
+	b := newBench(t)
+	doc := edited(func(steps []config.Step) []config.Step {
+		steps[0].Weight = new(5)
+		return steps
+	})
+	b.at(time.Minute, func() { require.Equal(t, 1, b.status().Step) })
+	b.signal(2*time.Minute, workflows.VerbReplan, workflows.Message{Rollout: doc, By: "kubectl"})
+	b.at(3*time.Minute, func() {
+		s := b.status()
+		require.Equal(t, workflows.PhaseHolding, s.Phase)
+		require.Equal(t, 5, s.Confirmed.Weight)
+	})
+	b.signal(4*time.Minute, workflows.VerbPromote, workflows.Message{Full: true})
+	result, err := b.run(seed())
+	require.NoError(t, err)
+	require.Equal(t, workflows.Promoted, result.Outcome)
+	require.Equal(t, "kubectl", result.Decisions[0].By)
+}
+
+func TestEditedPlanJumpsToTheFirstStepThatIsLargeEnough(t *testing.T) {
+	b := newBench(t)
+	doc := edited(func(steps []config.Step) []config.Step {
+		small := steps[0]
+		small.Replicas = config.Amount{Value: 1}
+		return []config.Step{small, small, steps[1], steps[1]}
+	})
+	b.signal(time.Minute, workflows.VerbPromote, workflows.Message{Step: 1})
+	b.signal(2*time.Minute, workflows.VerbReplan, workflows.Message{Rollout: doc})
+	b.at(3*time.Minute, func() {
+		s := b.status()
+		require.Equal(t, 3, s.Step, s.Message)
+		require.Len(t, s.Steps, 5)
+	})
+	b.signal(4*time.Minute, workflows.VerbAbort, nil)
+	_, err := b.run(seed())
+	require.NoError(t, err)
+}
+
+func TestEditedHoldCountsFromItsBeginning(t *testing.T) {
+	b := newBench(t)
+	timed := func(d time.Duration) *config.Rollout {
+		return edited(func(steps []config.Step) []config.Step {
+			steps[0].Hold = config.Hold{Mode: config.HoldTimed, Duration: config.Duration(d)}
+			return steps
+		})
+	}
+	b.signal(10*time.Minute, workflows.VerbReplan, workflows.Message{Rollout: timed(30 * time.Minute)})
+	b.at(25*time.Minute, func() { require.Equal(t, 1, b.status().Step) })
+	b.at(31*time.Minute, func() { require.Equal(t, 2, b.status().Step) })
+	b.signal(40*time.Minute, workflows.VerbAbort, nil)
+	_, err := b.run(*timed(2 * time.Hour))
+	require.NoError(t, err)
+}
+
+func TestEditsThatAreRefused(t *testing.T) {
+	b := newBench(t)
+	other, route, empty := seed(), seed(), seed()
+	other.Workload.Name = "another"
+	route.Traffic.Ingress.Name = "another"
+	empty.Steps = nil
+	wants := []string{"workload cannot be changed", "route cannot be changed", "with its steps"}
+	answers := make([]*answer, len(wants))
+	for i, doc := range []config.Rollout{other, route, empty} {
+		answers[i] = b.update(time.Duration(i+1)*time.Minute, workflows.VerbReplan, workflows.Message{Rollout: &doc})
+	}
+	b.signal(time.Hour, workflows.VerbAbort, nil)
+	_, err := b.run(seed())
+	require.NoError(t, err)
+	for i, want := range wants {
+		require.ErrorContains(t, answers[i].rejected, want)
+	}
+}

@@ -129,7 +129,7 @@ func TestEveryOption(t *testing.T) {
 		"worker.metricsAddress": ":1", "worker.healthAddress": ":2", "worker.stopTimeout": "3s",
 		"worker.maxConcurrentActivities": "4", "worker.workflowCacheSize": "5", "worker.namespaces": "a,b",
 		"prometheus.address": "http://p:9090",
-		"watch.namespaces": "a,b", "watch.webhookAddress": ":3", "watch.webhookURL": "https://h:4", "watch.failurePolicy": "Fail",
+		"watch.namespaces":   "a,b", "watch.webhookAddress": ":3", "watch.webhookURL": "https://h:4", "watch.failurePolicy": "Fail",
 		"watch.metricsAddress": ":5",
 	}
 	for _, o := range allOptions() {

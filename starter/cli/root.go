@@ -55,7 +55,7 @@ func newRoot(host Host) *cobra.Command {
 	})
 	for _, add := range []func(*cobra.Command, *app){
 		addStart, addStatus, addPromote, addPause, addResume, addAbort, addRetry, addJump, addRevise,
-		addRepair, addList, addHistory, addPlan, addAnalyze, addLint, addBootstrap, addCRDs, addVersion, addDocs,
+		addRepair, addList, addHistory, addPlan, addAnalyze, addLint, addBootstrap, addCRDs, addWatch, addVersion, addDocs,
 	} {
 		add(root, a)
 	}

@@ -1,0 +1,139 @@
+package admission_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
+
+	"sluice.dev/sluice/config"
+	"sluice.dev/sluice/starter/watch/admission"
+)
+
+// rollouts is what the caches know in these tests.
+type rollouts struct {
+	governor *admission.Governor
+	holder   string
+}
+
+func (r rollouts) Governor(string, string, string) *admission.Governor { return r.governor }
+func (r rollouts) Holder(*config.Rollout, string) string               { return r.holder }
+func (r rollouts) Ours(*unstructured.Unstructured) bool                { return true }
+
+// review asks a webhook.
+func review(t *testing.T, known rollouts, path string, before, after any) *admissionv1.AdmissionResponse {
+	t.Helper()
+	s := &admission.Server{Rollouts: known, Log: slog.New(slog.DiscardHandler)}
+	req := &admissionv1.AdmissionRequest{
+		UID: "u1", Kind: metav1.GroupVersionKind{Kind: "Deployment"}, Namespace: "shop", Name: "demo",
+		Object: raw(t, after), OldObject: raw(t, before), Options: runtime.RawExtension{Raw: []byte(`{"fieldManager":"kubectl-set"}`)},
+	}
+	req.UserInfo.Username = "ann"
+	body, err := json.Marshal(admissionv1.AdmissionReview{TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"}, Request: req})
+	require.NoError(t, err)
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body)))
+	require.Equal(t, http.StatusOK, w.Code, w.Body.String())
+	var answer admissionv1.AdmissionReview
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer))
+	require.Equal(t, "u1", string(answer.Response.UID))
+	return answer.Response
+}
+
+func raw(t *testing.T, obj any) runtime.RawExtension {
+	t.Helper()
+	if obj == nil {
+		return runtime.RawExtension{}
+	}
+	data, err := json.Marshal(obj)
+	require.NoError(t, err)
+	return runtime.RawExtension{Raw: data}
+}
+
+func TestHoldOverHTTP(t *testing.T) {
+	answer := review(t, rollouts{governor: governor}, admission.PathHold, deployment("v1", nil), deployment("v2", nil))
+	require.True(t, answer.Allowed)
+	require.Contains(t, string(answer.Patch), `"path":"/spec/paused"`)
+	require.Contains(t, string(answer.Patch), `ann (kubectl-set)`)
+}
+
+func TestMarkThatCannotBeReadLetsTheWritePass(t *testing.T) {
+	broken := deployment("v1", nil)
+	broken.Annotations["sluice.dev/hold"] = "{"
+	answer := review(t, rollouts{}, admission.PathHold, broken, deployment("v2", nil))
+	require.True(t, answer.Allowed)
+	require.Len(t, answer.Warnings, 1)
+}
+
+const document = `
+apiVersion: rollouts.kruise.io/v1beta1
+kind: Rollout
+metadata: {name: web, namespace: shop, uid: u, generation: 2, managedFields: [{manager: kubectl}]}
+spec:
+  objectRef: {workloadRef: {apiVersion: apps/v1, kind: Deployment, name: demo}}
+  strategy:
+    canary:
+      steps: [{weight: 10, replicas: 1, pause: {}}, {weight: 30, replicas: 2, pause: {}}]
+      trafficRoutings: [{service: demo, type: nginx, ingress: {name: demo}}]
+status: {phase: Progressing}
+`
+
+// rollout returns the document with one text replaced.
+func rollout(t *testing.T, old, replacement string) map[string]any {
+	t.Helper()
+	var obj map[string]any
+	require.NoError(t, yaml.Unmarshal(bytes.ReplaceAll([]byte(document), []byte(old), []byte(replacement)), &obj))
+	return obj
+}
+
+func TestRulesOfDocuments(t *testing.T) {
+	good := rollout(t, "", "")
+	cases := map[string]struct {
+		known         rollouts
+		before, after map[string]any
+		want          string
+	}{
+		"a right one, read in another version": {after: good},
+		"impossible weight":                    {after: rollout(t, "weight: 10", "weight: 101"), want: "weight"},
+		"unknown field":                        {after: rollout(t, "service: demo", "servise: demo"), want: "servise"},
+		"unknown policy":                       {after: rollout(t, "uid: u", `uid: u, annotations: {sluice.dev/on-new-revision: perhaps}`), want: "supersede, queue, reject"},
+		"known policies":                       {after: rollout(t, "uid: u", `uid: u, annotations: {sluice.dev/on-new-revision: queue, sluice.dev/on-delete: rollback}`)},
+		"second Rollout":                       {known: rollouts{holder: "first"}, after: good, want: "has Rollout first already"},
+		"other workload":                       {before: good, after: rollout(t, "name: demo}}\n  strategy", "name: other}}\n  strategy"), want: "workloadRef is immutable"},
+		"other route":                          {before: good, after: rollout(t, "ingress: {name: demo}", "ingress: {name: other}"), want: "trafficRoutings is immutable"},
+		"other pause":                          {before: good, after: rollout(t, "replicas: 1, pause: {}", "replicas: 1, pause: {duration: 5}")},
+		"a wrong one is mended":                {before: rollout(t, "weight: 10", "weight: 101"), after: good},
+		"deleted":                              {after: rollout(t, "weight: 10", "weight: 101, pause: {}, replicas: 1}, {weight: 10"), want: "weight"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			var before any
+			if c.before != nil {
+				before = c.before
+			}
+			answer := review(t, c.known, admission.PathValidate, before, c.after)
+			if c.want == "" {
+				require.True(t, answer.Allowed, "%v", answer.Result)
+				return
+			}
+			require.False(t, answer.Allowed)
+			require.Contains(t, answer.Result.Message, c.want)
+		})
+	}
+}
+
+func TestWhatIsNotAReview(t *testing.T) {
+	s := &admission.Server{Rollouts: rollouts{}, Log: slog.New(slog.DiscardHandler)}
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodPost, admission.PathHold, bytes.NewReader([]byte("{}"))))
+	require.Equal(t, http.StatusBadRequest, w.Code)
+}

@@ -1,0 +1,128 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"sluice.dev/sluice/starter/control"
+	"sluice.dev/sluice/workflows"
+)
+
+// follower keeps the latest status of one rollout: it waits in a long poll, so
+// that nothing is asked for while nothing happens.
+type follower struct {
+	cancel context.CancelFunc
+
+	mu    sync.Mutex
+	last  *control.Status
+	input *workflows.Input
+	ended bool
+	// told is the time of the last turn of the story that was told as an event.
+	told time.Time
+}
+
+// status returns a copy of the latest status; nil where none is known yet.
+func (f *follower) status() *control.Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.last == nil {
+		return nil
+	}
+	status := *f.last
+	return &status
+}
+
+func (f *follower) set(status *control.Status, ended bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if status != nil {
+		f.last = status
+	}
+	f.ended = f.ended || ended
+}
+
+// follower returns the follower of a Rollout; nil where there is none.
+func (w *Watcher) follower(k key) *follower {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.followers[k]
+}
+
+func (w *Watcher) following(k key) bool { return w.follower(k) != nil }
+
+// follow begins to follow the rollout of a workload.
+func (w *Watcher) follow(k key, id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.followers[k] != nil || w.stopped == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(w.stopped)
+	f := &follower{cancel: cancel}
+	w.followers[k] = f
+	go w.listen(ctx, k, id, f)
+}
+
+// listen brings a Rollout back whenever its rollout has news.
+func (w *Watcher) listen(ctx context.Context, k key, id string, f *follower) {
+	for status, err := range w.Control.Watch(ctx, id) {
+		if err != nil {
+			if control.Permanent(err) {
+				w.Log.Warn("a rollout cannot be followed", "rollout", k.String(), "error", err)
+			}
+			continue
+		}
+		f.set(&status, false)
+		w.queue.Add(k)
+	}
+	f.set(nil, true)
+	w.queue.Add(k)
+}
+
+// unfollow forgets the rollout of a Rollout.
+func (w *Watcher) unfollow(k key) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if f := w.followers[k]; f != nil {
+		f.cancel()
+		delete(w.followers, k)
+	}
+}
+
+// forget drops a follower whose rollout has ended and was told.
+func (w *Watcher) forget(s *subject) {
+	f := w.follower(s.key)
+	if f == nil {
+		return
+	}
+	f.mu.Lock()
+	ended := f.ended
+	f.mu.Unlock()
+	if ended {
+		w.unfollow(s.key)
+	}
+}
+
+// input returns what a run was started with; it is read once.
+func (w *Watcher) input(ctx context.Context, s *subject) (workflows.Input, error) {
+	f := w.follower(s.key)
+	if f == nil {
+		return workflows.Input{}, errors.New("the rollout is not followed")
+	}
+	f.mu.Lock()
+	known := f.input
+	f.mu.Unlock()
+	if known != nil {
+		return *known, nil
+	}
+	in, err := w.Control.Input(ctx, control.Run{ID: s.rollout.WorkflowID, RunID: s.rollout.Run})
+	if err != nil {
+		return in, err
+	}
+	f.mu.Lock()
+	f.input = &in
+	f.mu.Unlock()
+	return in, nil
+}

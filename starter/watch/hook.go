@@ -1,0 +1,183 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"reflect"
+	"time"
+
+	arv1 "k8s.io/api/admissionregistration/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/starter/watch/admission"
+)
+
+// Hook says how the API server reaches the webhooks.
+type Hook struct {
+	// Address to listen on, as host:port.
+	Address string
+	// URL under which the API server reaches that address; where empty, it is
+	// reached through Service in the home namespace.
+	URL     string
+	Service string
+	// FailurePolicy for the hold: Ignore lets writes pass while the webhook is
+	// away, and the watcher takes back what slips through; Fail refuses them.
+	FailurePolicy arv1.FailurePolicyType
+}
+
+const (
+	// hookTimeout is what a write waits at most; an answer takes about a
+	// millisecond.
+	hookTimeout = 2
+	// checkInterval is how often certificate and registration are looked at.
+	checkInterval = 10 * time.Minute
+)
+
+// hosts that the certificate is for.
+func (h *Hook) hosts(home string) ([]string, error) {
+	if h.URL == "" {
+		return []string{h.Service + "." + home + ".svc"}, nil
+	}
+	u, err := url.Parse(h.URL)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" {
+		return nil, fmt.Errorf("the webhook's URL %q: write https://HOST:PORT", h.URL)
+	}
+	return []string{u.Hostname()}, nil
+}
+
+// serve answers the API server until ctx ends, and keeps the webhooks known to it.
+func (h *Hook) serve(ctx context.Context, w *Watcher) error {
+	hosts, err := h.hosts(w.Home)
+	if err != nil {
+		return err
+	}
+	c := &certificate{client: w.Kube, namespace: w.Home, secret: w.leaseName() + "-webhook", hosts: hosts, now: w.Now}
+	bundle, err := c.ensure(ctx)
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", h.Address)
+	if err != nil {
+		return fmt.Errorf("listening on %q: %w", h.Address, err)
+	}
+	judge := &admission.Server{Rollouts: w, Log: w.Log, Observe: w.Metrics.answered}
+	server := &http.Server{
+		Handler: judge.Handler(), TLSConfig: c.config(), ReadHeaderTimeout: 5 * time.Second,
+		// Clients that end a handshake early are no news.
+		ErrorLog: slog.NewLogLogger(w.Log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.ServeTLS(listener, "", "") }()
+	defer server.Close()
+	if err := h.register(ctx, w, bundle); err != nil {
+		return err
+	}
+	w.Log.Info("holding changes of workloads with a Rollout", "webhook", h.Address)
+	return h.keep(ctx, w, c, failed)
+}
+
+// keep renews certificate and registration.
+func (h *Hook) keep(ctx context.Context, w *Watcher, c *certificate, failed <-chan error) error {
+	ticker := time.NewTicker(checkInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			return err
+		case <-ticker.C:
+		}
+		bundle, err := c.ensure(ctx)
+		if err == nil {
+			err = h.register(ctx, w, bundle)
+		}
+		if err != nil {
+			w.Log.Warn("the webhooks are looked at again later", "error", err)
+		}
+	}
+}
+
+// register makes the webhooks known to the API server, or corrects them.
+func (h *Hook) register(ctx context.Context, w *Watcher, bundle []byte) error {
+	client := w.Kube.AdmissionregistrationV1()
+	mutating := h.mutating(w, bundle)
+	haveM, err := client.MutatingWebhookConfigurations().Get(ctx, mutating.Name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		_, err = client.MutatingWebhookConfigurations().Create(ctx, mutating, metav1.CreateOptions{FieldManager: release.WatchManager})
+	case err == nil && !reflect.DeepEqual(haveM.Webhooks, mutating.Webhooks):
+		haveM.Webhooks = mutating.Webhooks
+		_, err = client.MutatingWebhookConfigurations().Update(ctx, haveM, metav1.UpdateOptions{FieldManager: release.WatchManager})
+	}
+	if err != nil && !apierrors.IsAlreadyExists(err) && !apierrors.IsConflict(err) {
+		return fmt.Errorf("registering the hold: %w", err)
+	}
+	validating := h.validating(w, bundle)
+	haveV, err := client.ValidatingWebhookConfigurations().Get(ctx, validating.Name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		_, err = client.ValidatingWebhookConfigurations().Create(ctx, validating, metav1.CreateOptions{FieldManager: release.WatchManager})
+	case err == nil && !reflect.DeepEqual(haveV.Webhooks, validating.Webhooks):
+		haveV.Webhooks = validating.Webhooks
+		_, err = client.ValidatingWebhookConfigurations().Update(ctx, haveV, metav1.UpdateOptions{FieldManager: release.WatchManager})
+	}
+	if err != nil && !apierrors.IsAlreadyExists(err) && !apierrors.IsConflict(err) {
+		return fmt.Errorf("registering the rules of documents: %w", err)
+	}
+	return nil
+}
+
+// reach says where the API server finds a webhook.
+func (h *Hook) reach(w *Watcher, path string, bundle []byte) arv1.WebhookClientConfig {
+	config := arv1.WebhookClientConfig{CABundle: bundle}
+	if h.URL != "" {
+		config.URL = new(h.URL + path)
+		return config
+	}
+	config.Service = &arv1.ServiceReference{Namespace: w.Home, Name: h.Service, Path: &path, Port: new(int32(443))}
+	return config
+}
+
+// mutating is the hold: updates of Deployments that carry our label, and no
+// others.
+func (h *Hook) mutating(w *Watcher, bundle []byte) *arv1.MutatingWebhookConfiguration {
+	return &arv1.MutatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: w.leaseName()},
+		Webhooks: []arv1.MutatingWebhook{{
+			Name: "hold.sluice.dev", ClientConfig: h.reach(w, admission.PathHold, bundle),
+			Rules:             rules(arv1.Rule{APIGroups: []string{"apps"}, APIVersions: []string{"v1"}, Resources: []string{"deployments"}}, arv1.Update),
+			ObjectSelector:    &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: release.LabelBypass, Operator: metav1.LabelSelectorOpExists}}},
+			NamespaceSelector: &metav1.LabelSelector{},
+			FailurePolicy:     &h.FailurePolicy, SideEffects: new(arv1.SideEffectClassNone), TimeoutSeconds: new(int32(hookTimeout)),
+			AdmissionReviewVersions: []string{"v1"}, MatchPolicy: new(arv1.Equivalent), ReinvocationPolicy: new(arv1.IfNeededReinvocationPolicy),
+		}},
+	}
+}
+
+// validating is the rules of documents. It never stands in the way of one while
+// it is away: the watcher tells the same in the status.
+func (h *Hook) validating(w *Watcher, bundle []byte) *arv1.ValidatingWebhookConfiguration {
+	return &arv1.ValidatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: w.leaseName()},
+		Webhooks: []arv1.ValidatingWebhook{{
+			Name: "rollouts.sluice.dev", ClientConfig: h.reach(w, admission.PathValidate, bundle),
+			Rules:             rules(arv1.Rule{APIGroups: w.caches.groups(), APIVersions: []string{"*"}, Resources: []string{"rollouts"}}, arv1.Create, arv1.Update),
+			ObjectSelector:    &metav1.LabelSelector{},
+			NamespaceSelector: &metav1.LabelSelector{},
+			FailurePolicy:     new(arv1.Ignore), SideEffects: new(arv1.SideEffectClassNone), TimeoutSeconds: new(int32(hookTimeout)),
+			AdmissionReviewVersions: []string{"v1"}, MatchPolicy: new(arv1.Equivalent),
+		}},
+	}
+}
+
+func rules(rule arv1.Rule, operations ...arv1.OperationType) []arv1.RuleWithOperations {
+	rule.Scope = new(arv1.NamespacedScope)
+	return []arv1.RuleWithOperations{{Operations: operations, Rule: rule}}
+}

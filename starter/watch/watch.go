@@ -1,0 +1,176 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/workqueue"
+
+	"sluice.dev/sluice/starter/control"
+	"sluice.dev/sluice/workflows"
+)
+
+// Control is the part of control.Client that the watcher uses.
+type Control interface {
+	Start(ctx context.Context, in workflows.Input, opts control.StartOptions) (control.Run, error)
+	Input(ctx context.Context, run control.Run) (workflows.Input, error)
+	Send(ctx context.Context, id string, verb workflows.Verb, m workflows.Message, opts control.SendOptions) (workflows.Answer, error)
+	Status(ctx context.Context, id string) (control.Status, error)
+	Watch(ctx context.Context, id string) iter.Seq2[control.Status, error]
+}
+
+// Options configure a Watcher.
+type Options struct {
+	// Kube and Dynamic reach the cluster; Control reaches Temporal.
+	Kube    kubernetes.Interface
+	Dynamic dynamic.Interface
+	Control Control
+	// Cluster is its name in workflow IDs.
+	Cluster string
+	// Namespaces to watch; all where empty.
+	Namespaces []string
+	// Class of the Rollouts that are ours, by label; where empty, those with no
+	// class.
+	Class string
+	// Home is the namespace of the watcher's own objects: Lease and Secret.
+	Home string
+	// Identity tells replicas apart.
+	Identity string
+	// Hook is how the API server reaches the webhooks; nil serves none.
+	Hook *Hook
+	// Metrics may be nil.
+	Metrics *Metrics
+	Log     *slog.Logger
+	// Now is the clock; time.Now where nil.
+	Now func() time.Time
+}
+
+// Watcher follows Rollouts.
+type Watcher struct {
+	Options
+	caches *caches
+	queue  workqueue.TypedRateLimitingInterface[key]
+
+	mu        sync.Mutex
+	followers map[key]*follower
+	relayed   map[string]bool
+	refusals  map[string]refusal
+	stopped   context.Context // ends the followers
+}
+
+// key names one Rollout object.
+type key struct {
+	group, namespace, name string
+}
+
+// String returns the key for people.
+func (k key) String() string { return k.namespace + "/" + k.name }
+
+// New returns a Watcher that watches nothing yet.
+func New(o Options) *Watcher {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics()
+	}
+	return &Watcher{
+		Options: o,
+		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[key](
+			100*time.Millisecond, 30*time.Second)),
+		followers: map[key]*follower{},
+		relayed:   map[string]bool{},
+		refusals:  map[string]refusal{},
+	}
+}
+
+// workers is how many Rollouts are looked at at once.
+const workers = 8
+
+// Run watches until ctx ends. All replicas serve the webhooks; only the one with
+// the lease acts. It returns an error where it cannot begin, or when it has lost
+// the lease.
+func (w *Watcher) Run(ctx context.Context) error {
+	if err := w.checkKruise(ctx); err != nil {
+		return err
+	}
+	var err error
+	if w.caches, err = openCaches(ctx, w); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	hooked := make(chan error, 1)
+	if w.Hook != nil {
+		go func() { hooked <- w.Hook.serve(ctx, w) }()
+	}
+	led := make(chan error, 1)
+	go func() { led <- w.lead(ctx) }()
+	w.Log.Info("watching", "cluster", w.Cluster, "groups", w.caches.groups(), "class", w.Class, "webhooks", w.Hook != nil)
+	select {
+	case <-ctx.Done():
+		<-led
+		return nil
+	case err := <-hooked:
+		return fmt.Errorf("serving the webhooks: %w", err)
+	case err := <-led:
+		return err
+	}
+}
+
+// act looks at Rollouts until ctx ends.
+func (w *Watcher) act(ctx context.Context) {
+	w.mu.Lock()
+	w.stopped = ctx
+	w.mu.Unlock()
+	for _, k := range w.caches.keys() {
+		w.queue.Add(k)
+	}
+	var running sync.WaitGroup
+	for range workers {
+		running.Go(func() {
+			wait.UntilWithContext(ctx, func(ctx context.Context) {
+				for w.next(ctx) {
+				}
+			}, time.Second)
+		})
+	}
+	<-ctx.Done()
+	w.queue.ShutDown()
+	running.Wait()
+}
+
+// next looks at one Rollout; false when there will be no more.
+func (w *Watcher) next(ctx context.Context) bool {
+	k, down := w.queue.Get()
+	if down {
+		return false
+	}
+	defer w.queue.Done(k)
+	again, err := w.reconcile(ctx, k)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		if !expected(err) {
+			w.Log.Warn("a Rollout is looked at again", "rollout", k.String(), "error", err)
+		}
+		w.queue.AddRateLimited(k)
+	default:
+		w.queue.Forget(k)
+		if again > 0 {
+			w.queue.AddAfter(k, again)
+		}
+	}
+	return true
+}
+
+// errStale says that the cache is behind; the next event brings the news.
+var errStale = errors.New("the cache is behind")

@@ -24,6 +24,9 @@ const (
 	// VarCanaryPattern is ".+" for canary and empty for stable: for labels that
 	// only requests of canary have.
 	VarCanaryPattern = "canaryPattern"
+	// VarCanarySuffix is "-canary" for canary and empty for stable: for names that
+	// a gateway makes from those of stable.
+	VarCanarySuffix = "canarySuffix"
 
 	VarStablePods     = "stablePods"
 	VarStableService  = "stableService"
@@ -35,7 +38,7 @@ const (
 	VarCanaryRevision = "canaryRevision"
 )
 
-var sideVariables = []string{VarSide, VarPods, VarService, VarIngress, VarRevision, VarCanaryPattern}
+var sideVariables = []string{VarSide, VarPods, VarService, VarIngress, VarRevision, VarCanaryPattern, VarCanarySuffix}
 
 // QueryVariables are all variables that every query has, sorted.
 var QueryVariables = slices.Sorted(slices.Values(append([]string{

@@ -46,9 +46,9 @@ func (s Subject) values(m config.Metric, side Side) map[string]string {
 		config.VarPods: config.VarStablePods, config.VarService: config.VarStableService,
 		config.VarIngress: config.VarStableIngress, config.VarRevision: config.VarStableRevision,
 	}
-	values[config.VarCanaryPattern] = ""
+	values[config.VarCanaryPattern], values[config.VarCanarySuffix] = "", ""
 	if side == Canary {
-		values[config.VarCanaryPattern] = ".+"
+		values[config.VarCanaryPattern], values[config.VarCanarySuffix] = ".+", "-canary"
 		own = map[string]string{
 			config.VarPods: config.VarCanaryPods, config.VarService: config.VarCanaryService,
 			config.VarIngress: config.VarCanaryIngress, config.VarRevision: config.VarCanaryRevision,

@@ -27,6 +27,7 @@ var annotations = []struct{ key, field string }{
 	{AnnotationOnFailure, "spec.onFailure"}, {AnnotationDeadline, "spec.deadline"},
 	{AnnotationAnalysis, "analysis in each step"}, {AnnotationPrometheus, "spec.prometheus"},
 	{AnnotationIsolation, "spec.strategy.canary.isolation"},
+	{AnnotationConfirm, "confirm.level in " + routesPath}, {AnnotationProbe, "confirm.probe in " + routesPath},
 }
 
 // applyAnnotations reads our annotations of a Kruise document into the fields
@@ -56,6 +57,7 @@ func applyAnnotations(r *report, d *draft) {
 			if canary := d.doc.Spec.Strategy.Canary; canary != nil {
 				canary.Isolation = &value
 			}
+		case d.kruise && d.annotateConfirm(r, key, value):
 		default:
 			misplaced(r, path, key)
 		}
@@ -110,10 +112,10 @@ func (d *draft) annotateAnalysis(r *report, path, value string) {
 }
 
 // settingPath returns where a document of this version says a setting that our
-// own version has as a field of spec.
+// own version has as a field.
 func (d *draft) settingPath(field, annotation string) string {
 	if d.kruise {
 		return annotationPath(annotation)
 	}
-	return "spec." + field
+	return field
 }

@@ -58,7 +58,15 @@ func buildTraffic(route own.TrafficRouting) Traffic {
 		Ingress:        IngressRef{Name: route.Ingress.Name, Class: route.Ingress.ClassType},
 		Grace:          Duration(time.Duration(*route.GracePeriodSeconds) * time.Second),
 		ConfirmTimeout: Duration(*route.ConfirmTimeout),
+		Confirm:        buildConfirm(route.Confirm),
 	}
+}
+
+func buildConfirm(confirm *own.Confirm) Confirm {
+	if confirm == nil {
+		return Confirm{}
+	}
+	return Confirm{Level: ConfirmLevel(confirm.Level), Probe: (*Probe)(confirm.Probe)}
 }
 
 func buildMetadata(meta *kruise.PodMetadata) Metadata {

@@ -157,6 +157,8 @@ type Traffic struct {
 	Grace Duration `json:"grace"`
 	// ConfirmTimeout bounds the wait for the gateway to confirm one change.
 	ConfirmTimeout Duration `json:"confirmTimeout"`
+	// Confirm says how a change of the route is confirmed.
+	Confirm Confirm `json:"confirm,omitzero"`
 }
 
 // IngressRef names an Ingress and the class of annotations that it understands.

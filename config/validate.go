@@ -109,12 +109,12 @@ func validateWorkload(r *report, d *draft) {
 func validateSettings(r *report, d *draft) {
 	spec := d.doc.Spec
 	if *spec.Deadline <= 0 {
-		r.add(d.settingPath("deadline", AnnotationDeadline), "the deadline must be longer than no time", "write a length of time such as 10m")
+		r.add(d.settingPath("spec.deadline", AnnotationDeadline), "the deadline must be longer than no time", "write a length of time such as 10m")
 	}
 	switch FailurePolicy(*spec.OnFailure) {
 	case FailurePause, FailureRollback:
 	default:
-		r.add(d.settingPath("onFailure", AnnotationOnFailure), "unknown failure policy", "write pause or rollback")
+		r.add(d.settingPath("spec.onFailure", AnnotationOnFailure), "unknown failure policy", "write pause or rollback")
 	}
 }
 

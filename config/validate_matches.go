@@ -97,6 +97,8 @@ func validateHeader(r *report, capability Capability, c condition) {
 		r.add(c.nameAt, "the name of the header is missing", "")
 	case c.Name == kruise.CookieHeader:
 		r.add(c.nameAt, "only Kruise documents compare a cookie in this way", "write it in cookies, with its name and the value always")
+	case strings.EqualFold(c.Name, ProbeHeader):
+		r.add(c.nameAt, "the header is reserved for probes of the gateway", "choose another one")
 	case !capability.HeaderName.Accept(c.Name):
 		r.add(c.nameAt, "the gateway ignores such a header", "allowed: "+capability.HeaderName.Allowed)
 	}

@@ -36,6 +36,7 @@ func validateRoute(r *report, d *draft, path string, index int, route own.Traffi
 	if route.Ingress == nil && route.Gateway == nil && len(route.CustomNetworkRefs) == 0 {
 		r.add(path+".ingress", "TrafficRoutings are not set", "name the Ingress in front of the Service")
 	}
+	validateConfirm(r, d, path, route)
 	validateUnsupportedRoutes(r, path, route)
 	if route.Ingress != nil {
 		validateIngress(r, d, path, index, route)

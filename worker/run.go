@@ -16,6 +16,7 @@ import (
 	"sluice.dev/sluice/activities/preflight"
 	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/activities/traffic/gateway"
+	"sluice.dev/sluice/activities/traffic/gateway/configured"
 	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/config/settings"
 	"sluice.dev/sluice/workflows"
@@ -42,7 +43,7 @@ func run(ctx context.Context, s settings.Settings, log *slog.Logger) error {
 		return err
 	}
 	defer temporal.Close()
-	gateways, err := gateway.New(gatewayConfigs(s), cluster, nil)
+	gateways, err := gateway.New(configured.Gateways(s), cluster, nil)
 	if err != nil {
 		return err
 	}
@@ -103,18 +104,6 @@ func dial(ctx context.Context, s settings.Settings, log *slog.Logger, metrics *t
 	return connected, nil
 }
 
-// gatewayConfigs of the classes that the settings name.
-func gatewayConfigs(s settings.Settings) map[string]gateway.Config {
-	configs := map[string]gateway.Config{}
-	for class := range s.Gateways {
-		g := s.GatewayFor(class)
-		configs[class] = gateway.Config{
-			Kind: gateway.Kind(g.Kind), Service: g.Service, APIPort: g.APIPort, Grace: g.ConfirmGrace(),
-		}
-	}
-	return configs
-}
-
 // stickyTimeout is how long a task waits for the worker that has the rollout in
 // its cache: short, so that the death of a worker does not hold rollouts up.
 const stickyTimeout = 2 * time.Second
@@ -132,7 +121,9 @@ func work(ctx context.Context, s settings.Settings, temporal client.Client, clus
 	deciding := worker.New(temporal, workflows.TaskQueue, options)
 	workflows.Register(deciding)
 	acting := worker.New(temporal, workflows.ActivityTaskQueue(s.Cluster), options)
-	acting.RegisterActivity(&preflight.Activities{Cluster: cluster, Routes: traffic.Reader{}})
+	acting.RegisterActivity(&preflight.Activities{
+		Cluster: cluster, Routes: traffic.Reader{}, Gateway: traffic.Checker{Gateways: gateways, Reach: true},
+	})
 	acting.RegisterActivity(&traffic.Activities{Cluster: cluster, Gateways: gateways})
 	acting.RegisterActivity(&analysis.Activities{
 		Kube: cluster.Client(), Default: s.Prometheus.Server(), Credentials: s.Prometheus.Credentials,

@@ -104,10 +104,10 @@ func (r *run) call(ctx workflow.Context, op plan.Operation) workflow.Future {
 		})
 	case plan.SetRoute:
 		return workflow.ExecuteActivity(ctx, routes.SetRoute, traffic.RouteRequest{
-			Ref: ref, Route: op.Route, NeedCanary: op.NeedCanary, NeedStable: op.NeedStable,
+			Ref: ref, Route: op.Route, NeedCanary: op.NeedCanary, NeedStable: op.NeedStable, Unsure: r.routeUnsure,
 		})
 	case plan.RemoveRoute:
-		return workflow.ExecuteActivity(ctx, routes.SetRoute, traffic.RouteRequest{Ref: ref, Absent: true})
+		return workflow.ExecuteActivity(ctx, routes.SetRoute, traffic.RouteRequest{Ref: ref, Absent: true, Unsure: r.routeUnsure})
 	case plan.PromoteStable:
 		return workflow.ExecuteActivity(ctx, pods.PromoteStable, workload.PromoteRequest{Ref: ref, Revision: r.held.Revision})
 	case plan.RestoreTemplate:

@@ -16,6 +16,7 @@ import (
 // execute does one operation. Before it starts, the world takes everything that
 // the operation may do as done; an abandoned operation leaves it so.
 func (r *run) execute(ctx workflow.Context, op plan.Operation) error {
+	r.routeUnsure = r.world.RouteUnsure
 	r.world = r.world.Begin(op)
 	r.doing(ctx, op)
 	if op.Kind == plan.Drain {

@@ -79,7 +79,7 @@ func (r *run) doing(ctx workflow.Context, op plan.Operation) {
 func (r *run) done(ctx workflow.Context, op plan.Operation) {
 	text := r.summary(op)
 	if c := r.confirmation; c != nil && (op.Kind == plan.SetRoute || op.Kind == plan.RemoveRoute) {
-		text += fmt.Sprintf(" (confirmed by %s at %d of %d gateway replicas, %d ms)", c.Level, c.Gateways, c.Expected, c.Millis)
+		text += " (" + c.String() + ")"
 	}
 	r.note(ctx, text)
 }
@@ -145,8 +145,8 @@ func (r *run) details() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "**%s** %s\n\n", r.phase, r.message)
 	if !r.phase.Ended() {
-		fmt.Fprintf(&b, "step %d of %d, %s asked, %s confirmed, canary pods: %d beside %d\n\n",
-			min(r.step+1, len(r.doc().Steps)+1), len(r.doc().Steps)+1, routeText(r.world.Asked), routeText(r.world.Confirmed), r.canary.Ready, r.world.Replicas)
+		fmt.Fprintf(&b, "step %d of %d, %s asked, %s, canary pods: %d beside %d\n\n",
+			min(r.step+1, len(r.doc().Steps)+1), len(r.doc().Steps)+1, routeText(r.world.Asked), r.confirmedText(), r.canary.Ready, r.world.Replicas)
 	}
 	if r.phase == PhaseHolding {
 		fmt.Fprintf(&b, "To go on: More Actions, Send a Signal, `promote` (no input needed), or\n\n`temporal workflow signal -w %s --name promote -i '{\"step\":%d,\"run\":\"%s\"}'`\n\n", r.workflowID, r.step+1, r.runID)
@@ -159,6 +159,15 @@ func (r *run) details() string {
 		}
 	}
 	return b.String()
+}
+
+// confirmedText says which route every gateway follows and how that is known:
+// "weight 30 confirmed by probe at 2 of 2 gateway replicas, 412 ms".
+func (r *run) confirmedText() string {
+	if r.confirmation == nil {
+		return routeText(r.world.Confirmed) + " confirmed"
+	}
+	return routeText(r.world.Confirmed) + " " + r.confirmation.String()
 }
 
 // maxDetails keeps the details below what the server accepts (20 kB).

@@ -25,6 +25,9 @@ type run struct {
 	step int
 	// seq numbers the operations, to fence late writes of abandoned ones.
 	seq int64
+	// routeUnsure says that the route before that of the present operation was not
+	// confirmed.
+	routeUnsure bool
 	// deadline of the operations of the present step.
 	deadline time.Time
 
@@ -143,6 +146,9 @@ func (r *run) inspect(ctx workflow.Context) error {
 	r.observed = observed
 	r.world = plan.NewWorld(observed.Replicas)
 	r.held.Revision, r.held.Images = observed.CanaryRevision, observed.CanaryImages
+	if observed.Confirm != "" {
+		r.note(ctx, "changes of the route are confirmed by "+observed.Confirm)
+	}
 	for _, w := range observed.Warnings {
 		r.note(ctx, "warning: "+w)
 	}

@@ -3,6 +3,7 @@ package kube_test
 import (
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,9 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	clienttesting "k8s.io/client-go/testing"
 
 	"sluice.dev/sluice/activities/kube"
@@ -144,6 +148,34 @@ func TestEndpoints(t *testing.T) {
 			require.False(t, e.Ready)
 		}
 		require.Empty(t, c.Endpoints(kubetest.Namespace, "none"))
+	})
+}
+
+// TestEndpointsOfEveryFamily publishes a pod to IPv4 first.
+func TestEndpointsOfEveryFamily(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := kubetest.New()
+		server.Freeze()
+		c := kubetest.Cluster(t, server)
+		publish := func(family discoveryv1.AddressType, uids ...string) {
+			s := &discoveryv1.EndpointSlice{AddressType: family, ObjectMeta: metav1.ObjectMeta{
+				Namespace: kubetest.Namespace, Name: "demo-" + strings.ToLower(string(family)), Labels: map[string]string{discoveryv1.LabelServiceName: "demo"},
+			}}
+			for _, uid := range uids {
+				s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{Addresses: []string{"::1"}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: uid, UID: types.UID(uid)}})
+			}
+			server.Put(s)
+			synctest.Wait()
+		}
+		publish(discoveryv1.AddressTypeIPv4, "a", "b")
+		require.True(t, c.Endpoints(kubetest.Namespace, "demo")["b"].Ready)
+		publish(discoveryv1.AddressTypeIPv6, "a")
+		found := c.Endpoints(kubetest.Namespace, "demo")
+		require.Len(t, found, 2)
+		require.True(t, found["a"].Ready)
+		require.False(t, found["b"].Ready, "clients by IPv6 cannot reach it yet")
+		publish(discoveryv1.AddressTypeIPv6, "a", "b")
+		require.True(t, c.Endpoints(kubetest.Namespace, "demo")["b"].Ready)
 	})
 }
 

@@ -5,7 +5,12 @@ import (
 	"errors"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
 	"sluice.dev/sluice/activities/kube"
+	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/activities/workload"
 )
 
@@ -19,6 +24,13 @@ type Activities struct {
 	Cluster *kube.Cluster
 	// Routes reads canary Ingresses; InspectRemains alone needs it.
 	Routes RouteReader
+	// Gateway knows what the gateway can do; nil where nothing is known.
+	Gateway RouteChecker
+}
+
+// RouteChecker looks whether the gateway can do what a document asks for.
+type RouteChecker interface {
+	CheckRoute(ctx context.Context, check traffic.Check) traffic.Finding
 }
 
 // InspectRelease looks at everything that a release would touch, and asks the
@@ -35,6 +47,7 @@ func (a *Activities) InspectRelease(ctx context.Context, req InspectRequest) (Ob
 			return Observed{}, err
 		}
 	}
+	a.checkRoute(ctx, found)
 	if len(found.problems) == 0 {
 		if err := a.propose(ctx, found); err != nil {
 			return Observed{}, err
@@ -63,6 +76,48 @@ func (a *Activities) examine(ctx context.Context, req InspectRequest) (*inspecti
 	return found, err
 }
 
+// checkRoute asks what the gateway can do with the routes of the release.
+func (a *Activities) checkRoute(ctx context.Context, i *inspection) {
+	if a.Gateway == nil || i.ingress == nil || len(i.problems) > 0 {
+		return
+	}
+	// The cache cannot fail to list.
+	all, _ := a.Cluster.Ingresses(metav1.NamespaceAll).List(labels.Everything())
+	if len(all) == 0 {
+		all, _ = a.Cluster.Ingresses(i.ref.Namespace).List(labels.Everything())
+	}
+	_, err := a.Cluster.Ingresses(i.ref.Namespace).Get(i.ref.CanaryIngress())
+	stop := beating(ctx, "asking the gateway")
+	defer stop()
+	found := a.Gateway.CheckRoute(ctx, traffic.Check{
+		Ref: i.ref, Rollout: i.req.Rollout, Ingress: i.ingress, All: all,
+		Containers: i.template.Spec.Containers, Quiet: apierrors.IsNotFound(err),
+	})
+	for _, o := range found.Objections {
+		i.refuse(o.Object, o.Problem, o.Remedy)
+	}
+	i.confirm, i.ref.StableAnswer = found.Confirm, found.StableAnswer
+}
+
+// beating sends heartbeats until it is stopped: an application may take longer to
+// answer than a worker may be silent.
+func beating(ctx context.Context, progress string) (stop func()) {
+	ctx, stop = context.WithCancel(ctx)
+	beat, tick := kube.Beat(ctx), time.NewTicker(time.Second)
+	go func() {
+		defer tick.Stop()
+		for {
+			beat(progress)
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return stop
+}
+
 // observed is the result of an inspection without problems.
 func (i *inspection) observed() Observed {
 	return Observed{
@@ -75,6 +130,7 @@ func (i *inspection) observed() Observed {
 		StableImages:     workload.Images(i.stable.Spec.Template),
 		CanaryImages:     workload.Images(i.template),
 		Baseline:         i.baseline,
+		Confirm:          i.confirm,
 		Warnings:         i.warnings,
 	}
 }

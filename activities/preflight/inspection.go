@@ -31,6 +31,7 @@ type inspection struct {
 	replicas int
 	ready    int
 	baseline release.Baseline
+	confirm  string // how changes of the route are confirmed
 
 	problems []Problem
 	warnings []string
@@ -74,6 +75,7 @@ func (i *inspection) watched() bool {
 	i.ref = release.Ref{
 		ID: i.req.ID, WorkflowID: i.req.WorkflowID, Namespace: r.Namespace, Workload: r.Workload,
 		Service: r.Traffic.Service, Ingress: r.Traffic.Ingress.Name, Class: r.Traffic.Ingress.Class,
+		Confirm: r.Traffic.Confirm,
 	}
 	if i.cluster.Watches(r.Namespace) {
 		return true

@@ -1,6 +1,7 @@
 package preflight_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -20,6 +21,7 @@ import (
 	"sluice.dev/sluice/activities/kube/kubetest"
 	"sluice.dev/sluice/activities/preflight"
 	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/config"
 )
@@ -104,6 +106,41 @@ func TestInspectObserves(t *testing.T) {
 		held, err := a.HoldRevision(t.Context(), workload.HoldRequest{Ref: ref, Change: request().Change, Stable: observed.StableReplicaSet, Baseline: observed.Baseline})
 		require.NoError(t, err)
 		require.Equal(t, held.Revision, observed.CanaryRevision, "it is what is held later")
+	})
+}
+
+// routeChecker answers for the gateway.
+type routeChecker struct {
+	found traffic.Finding
+	asked *traffic.Check
+}
+
+func (c routeChecker) CheckRoute(_ context.Context, check traffic.Check) traffic.Finding {
+	*c.asked = check
+	return c.found
+}
+
+func TestInspectAsksWhatTheGatewayCan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, asked := demo(nil), traffic.Check{}
+		req := request()
+		req.Rollout.Traffic.Confirm = config.Confirm{Level: config.ConfirmProbe, Probe: &config.Probe{}}
+		a := &preflight.Activities{Cluster: kubetest.Cluster(t, server), Gateway: routeChecker{traffic.Finding{Confirm: "probe", StableAnswer: new("v1")}, &asked}}
+		observed, err := a.InspectRelease(t.Context(), req)
+		require.NoError(t, err)
+		require.Equal(t, "probe", observed.Confirm)
+		require.Equal(t, req.Rollout.Traffic.Confirm, observed.Ref.Confirm)
+		require.Equal(t, "v1", *observed.Ref.StableAnswer)
+		require.Equal(t, "demo", asked.Ingress.Name)
+		require.Len(t, asked.All, 1)
+		require.Equal(t, "version:v2", asked.Containers[0].Image)
+		require.True(t, asked.Quiet)
+
+		a.Gateway = routeChecker{traffic.Finding{Objections: []traffic.Objection{{Object: "step 2", Problem: "cannot be said", Remedy: "say less"}}}, &asked}
+		_, err = a.InspectRelease(t.Context(), req)
+		require.True(t, kube.IsType(err, kube.ErrRefused))
+		require.ErrorContains(t, err, "step 2: cannot be said: say less")
+		require.Empty(t, server.Writes())
 	})
 }
 

@@ -38,6 +38,8 @@ type Observed struct {
 	CanaryImages map[string]string `json:"canaryImages"`
 	// Baseline of the workload's fields.
 	Baseline release.Baseline `json:"baseline"`
+	// Confirm says how changes of the route are confirmed, for people.
+	Confirm string `json:"confirm,omitempty"`
 	// Warnings that do not stop the release.
 	Warnings []string `json:"warnings,omitempty"`
 }

@@ -24,6 +24,9 @@ const (
 	// AnnotationSeq fences writes to objects of ours: an operation never
 	// overwrites what a later one wrote.
 	AnnotationSeq = "sluice.dev/seq"
+	// AnnotationBefore on the canary Ingress says which routes may be in force
+	// until the present one is confirmed, for probes.
+	AnnotationBefore = "sluice.dev/before"
 	// AnnotationRelease is the one annotation on the user's workload: a Record
 	// as JSON, from the hold to the end of the rollout. On a Service whose
 	// selector is narrowed it is a ServiceRecord.
@@ -63,6 +66,11 @@ type Ref struct {
 	Isolation Isolation `json:"isolation"`
 	// Seq orders operations: it grows with every operation of the workflow.
 	Seq int64 `json:"seq"`
+	// Confirm says how changes of the route are confirmed.
+	Confirm config.Confirm `json:"confirm,omitzero"`
+	// StableAnswer is what the probe of Confirm saw before anything was changed;
+	// nil where it was not sent.
+	StableAnswer *string `json:"stableAnswer,omitempty"`
 }
 
 // Isolation is the override of one label of the pod template on canary pods, so

@@ -28,6 +28,11 @@ type Activities struct {
 // finds the write done and confirms again. Errors that a retry cannot cure:
 // Unsupported, NotFound, Superseded, Drift.
 func (a *Activities) SetRoute(ctx context.Context, req RouteRequest) (Confirmation, error) {
+	return a.setRoute(ctx, req, lastTrail(ctx))
+}
+
+// setRoute does so with what an earlier attempt has left.
+func (a *Activities) setRoute(ctx context.Context, req RouteRequest, left trail) (Confirmation, error) {
 	ctx, cancel := working(ctx)
 	defer cancel()
 	adapter, err := AdapterFor(req.Ref.Class)
@@ -38,6 +43,9 @@ func (a *Activities) SetRoute(ctx context.Context, req RouteRequest) (Confirmati
 	if err != nil {
 		return Confirmation{}, failure(err, req.Ref)
 	}
+	if req.Absent && change.live == nil {
+		change.before = left.Before
+	}
 	if !change.written() {
 		if err := a.guard(ctx, req); err != nil {
 			return Confirmation{}, failure(err, req.Ref)
@@ -47,7 +55,7 @@ func (a *Activities) SetRoute(ctx context.Context, req RouteRequest) (Confirmati
 	if err != nil {
 		return Confirmation{}, failure(err, req.Ref)
 	}
-	return a.confirm(ctx, change, out)
+	return a.confirm(ctx, change, left, out)
 }
 
 // ConfirmEndpoints returns when the gateway serves exactly the ready pods of the
@@ -56,11 +64,21 @@ func (a *Activities) ConfirmEndpoints(ctx context.Context, req EndpointsRequest)
 	return Endpoints{Cluster: a.Cluster, Gateways: a.Gateways}.confirm(ctx, req.Ref)
 }
 
-// write brings the canary Ingress to the wanted state.
+// write brings the canary Ingress to the wanted state. A route is created only
+// while the rollout is open: one that comes late must not stay behind. The way
+// back needs none where there is none.
 func (a *Activities) write(ctx context.Context, change *change) (Confirmation, error) {
 	ref := change.req.Ref
 	out := Confirmation{Drift: a.drift(ctx, change)}
+	if change.live == nil && !change.req.Absent {
+		if _, err := a.Cluster.OpenWorkload(ctx, ref); err != nil && !change.back() {
+			return out, err
+		} else if err != nil {
+			change.req.Absent = true
+		}
+	}
 	if change.req.Absent {
+		teller(ctx, trail{Before: change.before})("removing the canary route", 0)
 		var err error
 		out.Wrote, err = a.Cluster.RemoveIngress(ctx, ref, ref.CanaryIngress())
 		return out, err
@@ -68,22 +86,33 @@ func (a *Activities) write(ctx context.Context, change *change) (Confirmation, e
 	// The fence is renewed even where the route is as asked: an earlier operation
 	// that is still under way somewhere must not win.
 	same := change.same()
-	_, wrote, err := a.Cluster.EnsureIngress(ctx, ref, ref.CanaryIngress(), kube.Own{Fence: true}, change.apply)
+	written, wrote, err := a.Cluster.EnsureIngress(ctx, ref, ref.CanaryIngress(), kube.Own{Fence: true}, change.apply)
 	if err == nil {
 		err = change.err
 	}
+	change.version = versionOf(written)
 	out.Wrote = wrote && !same
 	return out, err
 }
 
-// confirm waits for the gateway and completes the Confirmation.
-func (a *Activities) confirm(ctx context.Context, change *change, out Confirmation) (Confirmation, error) {
+// confirm waits for the gateway and completes the Confirmation. What an attempt
+// before this one has waited counts as far as it is proven and nothing has been
+// written since.
+func (a *Activities) confirm(ctx context.Context, change *change, left trail, out Confirmation) (Confirmation, error) {
 	begun := time.Now()
-	result, err := a.Gateways.Confirm(ctx, change.req.Ref.Class, change.want(), kube.Beat(ctx))
+	want := change.want()
+	want.Probe = a.probe(change)
+	next := trail{Version: change.version}
+	if change.req.Absent {
+		next.Before = change.before
+	} else if left.Version == change.version && !out.Wrote {
+		want.Waited = left.Waited
+	}
+	result, err := a.Gateways.Confirm(ctx, change.req.Ref.Class, want, teller(ctx, next))
 	if err != nil {
 		return Confirmation{}, failure(err, change.req.Ref)
 	}
-	out.Level, out.Gateways, out.Expected = result.Level, result.Replicas, result.Replicas
+	out.Level, out.Gateways, out.Expected, out.Note = result.Level, result.Replicas, result.Replicas, result.Note
 	out.Millis = time.Since(begun).Milliseconds()
 	return out, nil
 }

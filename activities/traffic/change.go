@@ -24,6 +24,12 @@ type change struct {
 	// rendered is what the canary Ingress would be if it were made new; nil where
 	// base is gone or has nothing to route any more.
 	rendered *networkingv1.Ingress
+	// probing says that the route carries the header of a probe.
+	probing bool
+	// before are the routes that may be in force until this one is confirmed.
+	before []earlier
+	// version of the canary Ingress that was written.
+	version string
 	// err of apply.
 	err error
 }
@@ -32,7 +38,11 @@ type change struct {
 // user's Ingress and has to be expressible; the way back needs neither.
 func (a *Activities) plan(ctx context.Context, adapter Adapter, req RouteRequest) (*change, error) {
 	ref := req.Ref
-	c := &change{req: req, adapter: adapter}
+	c := &change{req: req, adapter: adapter, probing: a.probing(ref)}
+	if c.probing && !req.Absent {
+		c.req.Route.Nonce = nonce(ref)
+		req = c.req
+	}
 	var err error
 	if c.base, err = a.ingress(ctx, ref); err != nil {
 		return nil, err
@@ -41,6 +51,7 @@ func (a *Activities) plan(ctx context.Context, adapter Adapter, req RouteRequest
 		c.live = live
 	}
 	if req.Absent {
+		c.before = c.earlierOf(c.live)
 		return c, nil
 	}
 	if c.base != nil {
@@ -48,12 +59,14 @@ func (a *Activities) plan(ctx context.Context, adapter Adapter, req RouteRequest
 	} else {
 		err = kube.Terminal(kube.ErrNotFound, "reading Ingress %s/%s: it does not exist: restore it or abort the rollout", ref.Namespace, ref.Ingress)
 	}
-	back := req.Route.Weight == 0 && len(req.Route.Matches) == 0
-	if err != nil && (!back || c.live == nil) {
+	if err != nil && (!c.back() || c.live == nil) {
 		return nil, err
 	}
 	return c, nil
 }
+
+// back reports whether the route sends no ordinary request to canary.
+func (c *change) back() bool { return c.req.Route.Weight == 0 && len(c.req.Route.Matches) == 0 }
 
 // same reports whether the canary Ingress is as wanted, whoever wrote it.
 func (c *change) same() bool {
@@ -76,9 +89,11 @@ func (c *change) written() bool {
 // what is ours is changed.
 func (c *change) apply(ingress *networkingv1.Ingress) {
 	if ingress.ResourceVersion == "" && c.rendered != nil {
+		c.before = nil
 		c.rendered.DeepCopyInto(ingress)
 		return
 	}
+	c.before = c.earlierOf(ingress)
 	next, err := c.adapter.Reroute(ingress, c.req.Ref, c.req.Route)
 	if err != nil {
 		c.err = err
@@ -89,12 +104,14 @@ func (c *change) apply(ingress *networkingv1.Ingress) {
 		next.Spec = *c.rendered.Spec.DeepCopy()
 		maps.Copy(next.Annotations, c.rendered.Annotations)
 	}
+	c.mark(next)
 	next.DeepCopyInto(ingress)
 }
 
 // want is what the gateway shall do after the write.
 func (c *change) want() gateway.Want {
 	want := wantOf(c.base, c.req.Ref)
+	want.Level = c.req.Ref.Confirm.Level
 	want.Weight, want.Matches, want.Absent = c.req.Route.Weight, c.req.Route.Matches, c.req.Absent
 	return want
 }

@@ -27,6 +27,12 @@ func (e Endpoints) ConfirmServiceEndpoints(ctx context.Context, ref release.Ref)
 	return err
 }
 
+// SeesEndpoints reports whether the list of endpoints that the gateway has is
+// read, or only time tells.
+func (e Endpoints) SeesEndpoints(ref release.Ref) bool {
+	return e.Gateways.Best(ref.Class, ref.Confirm.Level, ref.Confirm.Probe != nil) == LevelState
+}
+
 func (e Endpoints) confirm(ctx context.Context, ref release.Ref) (Confirmation, error) {
 	ctx, cancel := working(ctx)
 	defer cancel()
@@ -36,13 +42,14 @@ func (e Endpoints) confirm(ctx context.Context, ref release.Ref) (Confirmation, 
 		return Confirmation{}, failure(err, ref)
 	}
 	want := wantOf(base, ref)
-	want.Servers = true
-	begun := time.Now()
-	result, err := e.Gateways.Confirm(ctx, ref.Class, want, kube.Beat(ctx))
+	want.Servers, want.Level = true, ref.Confirm.Level
+	begun, beat := time.Now(), kube.Beat(ctx)
+	result, err := e.Gateways.Confirm(ctx, ref.Class, want, func(progress string, _ time.Duration) { beat(progress) })
 	if err != nil {
 		return Confirmation{}, failure(err, ref)
 	}
 	return Confirmation{
-		Level: result.Level, Gateways: result.Replicas, Expected: result.Replicas, Millis: time.Since(begun).Milliseconds(),
+		Level: result.Level, Gateways: result.Replicas, Expected: result.Replicas, Note: result.Note,
+		Millis: time.Since(begun).Milliseconds(),
 	}, nil
 }

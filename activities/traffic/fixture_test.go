@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"sluice.dev/sluice/activities/kube/kubetest"
+	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/traffic/gateway"
 )
 
@@ -36,7 +38,7 @@ func newFixture(t *testing.T, objects ...runtime.Object) *fixture {
 	server.Freeze()
 	canary := kubetest.Service()
 	canary.Name = "demo-canary"
-	for _, o := range append([]runtime.Object{kubetest.Service(), canary, slice(kubetest.Namespace, "demo", "10.1.0.1", "10.1.0.2"),
+	for _, o := range append([]runtime.Object{workload("r1", false), kubetest.Service(), canary, slice(kubetest.Namespace, "demo", "10.1.0.1", "10.1.0.2"),
 		slice(kubetest.Namespace, "demo-canary", "10.1.0.9"), slice("edge", "traefik", "10.0.0.1")}, objects...) {
 		server.Put(o)
 	}
@@ -49,6 +51,16 @@ func newFixture(t *testing.T, objects ...runtime.Object) *fixture {
 	require.NoError(t, err)
 	f.Activities = &Activities{Cluster: cluster, Gateways: gateways}
 	return f
+}
+
+// workload is the Deployment on which a rollout is open; no rollout has no ID.
+func workload(id string, promoting bool) *appsv1.Deployment {
+	d := kubetest.Deployment(5)
+	if id != "" {
+		text, _ := json.Marshal(release.Record{ID: id, Promoting: promoting})
+		d.Annotations = map[string]string{release.AnnotationRelease: string(text)}
+	}
+	return d
 }
 
 func slice(namespace, service string, addresses ...string) *discoveryv1.EndpointSlice {

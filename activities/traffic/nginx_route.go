@@ -63,6 +63,9 @@ func routeAnnotations(route Route) (map[string]string, error) {
 			return nil, err
 		}
 	}
+	if _, taken := out[nginxHeader]; route.Nonce != "" && !taken {
+		out[nginxHeader], out[nginxHeaderValue] = config.ProbeHeader, route.Nonce
+	}
 	return out, nil
 }
 
@@ -89,6 +92,9 @@ func addMatch(out map[string]string, match config.Match, field string) error {
 func addHeader(out map[string]string, header config.ValueMatch, field string) error {
 	if _, taken := out[nginxHeader]; taken {
 		return unsupported(field, "is a second header: only one can be compared; for several values of one header use one RegularExpression")
+	}
+	if strings.EqualFold(header.Name, config.ProbeHeader) {
+		return unsupported(field+".name", fmt.Sprintf("%q is reserved for probes: use another header", header.Name))
 	}
 	if !nameChars.MatchString(header.Name) {
 		return unsupported(field+".name", fmt.Sprintf("%q has characters that are not accepted: use letters, digits and -", header.Name))
@@ -166,7 +172,9 @@ func (nginx) Decode(live *networkingv1.Ingress) (Route, error) {
 		return failed(nginxWeightTotal)
 	}
 	route := Route{Weight: weight}
-	if name := notes[nginxHeader]; name != "" {
+	if name := notes[nginxHeader]; name == config.ProbeHeader && notes[nginxHeaderValue] != "" {
+		route.Nonce = notes[nginxHeaderValue]
+	} else if name != "" {
 		header := config.ValueMatch{Name: name, Type: config.MatchExact, Value: notes[nginxHeaderValue]}
 		if header.Value == "" {
 			header.Type, header.Value = config.MatchRegex, notes[nginxHeaderPattern]

@@ -4,6 +4,8 @@
 package traffic
 
 import (
+	"fmt"
+
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/traffic/gateway"
 	"sluice.dev/sluice/config"
@@ -15,6 +17,9 @@ type Route struct {
 	Weight int `json:"weight"`
 	// Matches that go to canary whatever the weight is.
 	Matches []config.Match `json:"matches,omitempty"`
+	// Nonce is the value of the probe's header that goes to canary whatever the
+	// weight is; empty where there is none. A match by header takes its place.
+	Nonce string `json:"nonce,omitempty"`
 }
 
 // RouteRequest asks for a route and its confirmation.
@@ -27,6 +32,9 @@ type RouteRequest struct {
 	// before the write; it is refused (retried) until they are.
 	NeedCanary int `json:"needCanary,omitempty"`
 	NeedStable int `json:"needStable,omitempty"`
+	// Unsure says that the route before was not confirmed, so that earlier ones
+	// may be in force too.
+	Unsure bool `json:"unsure,omitempty"`
 }
 
 // Confirmation is the proof that a change has been taken.
@@ -43,6 +51,22 @@ type Confirmation struct {
 	// Drift says what somebody else had changed on the canary Ingress since the
 	// last write; it has been overwritten.
 	Drift string `json:"drift,omitempty"`
+	// Note says why it was not confirmed by a better level, or by the one that is
+	// pinned.
+	Note string `json:"note,omitempty"`
+}
+
+// String says how a change was confirmed: "confirmed by state at 2 of 2 gateway
+// replicas, 412 ms".
+func (c Confirmation) String() string {
+	text := fmt.Sprintf("confirmed by %s at %d of %d gateway replicas, %d ms", c.Level, c.Gateways, c.Expected, c.Millis)
+	if c.Level == LevelGrace {
+		text = fmt.Sprintf("confirmed by grace, %d ms", c.Millis)
+	}
+	if c.Note != "" {
+		text += ": " + c.Note
+	}
+	return text
 }
 
 // Level is a rung of the confirmation ladder, best first.
@@ -52,6 +76,9 @@ type Level = gateway.Level
 const (
 	// LevelState reads the gateway's own state on every replica.
 	LevelState = gateway.LevelState
+	// LevelProbe sends requests through every replica that only the new route
+	// sends to canary.
+	LevelProbe = gateway.LevelProbe
 	// LevelGrace waits for the time that the gateway needs at most.
 	LevelGrace = gateway.LevelGrace
 )

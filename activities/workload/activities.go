@@ -8,16 +8,24 @@ import (
 	"sluice.dev/sluice/activities/release"
 )
 
-// settle is how long published endpoints have to stay the same. Only what the
-// endpoint controller does within one pod's start has to be over: the gateway
-// is asked itself before requests move.
-const settle = 250 * time.Millisecond
+// The times for which published endpoints have to stay the same.
+const (
+	// settle is enough where the gateway's own list of endpoints is read before
+	// requests move: only what the endpoint controller does within one pod's start
+	// has to be over.
+	settle = 250 * time.Millisecond
+	// settleUnseen is for gateways whose list nobody reads: what is published has
+	// to be what stays.
+	settleUnseen = 2 * time.Second
+)
 
 // EndpointConfirmer proves that the gateway serves exactly the ready endpoints
 // of the user's Service.
 type EndpointConfirmer interface {
 	// ConfirmServiceEndpoints returns when every replica of the gateway does.
 	ConfirmServiceEndpoints(ctx context.Context, ref release.Ref) error
+	// SeesEndpoints reports whether the gateway's own list of them is read.
+	SeesEndpoints(ref release.Ref) bool
 }
 
 // Activities change workloads. Every exported method is one activity.
@@ -27,6 +35,14 @@ type Activities struct {
 	// Gateway is asked before the workload serves again; nil where there is none
 	// to ask.
 	Gateway EndpointConfirmer
+}
+
+// settle returns how long published endpoints have to stay the same.
+func (a *Activities) settle(ref release.Ref) time.Duration {
+	if a.Gateway != nil && !a.Gateway.SeesEndpoints(ref) {
+		return settleUnseen
+	}
+	return settle
 }
 
 // confirm asks the gateway, where there is one.

@@ -101,7 +101,7 @@ func (a *Activities) awaitRevision(ctx context.Context, ref release.Ref, version
 func (a *Activities) await(ctx context.Context, ref release.Ref, workload, service string, look func() (*side, error)) (Pods, error) {
 	var pods Pods
 	wait := kube.Wait{
-		Namespace: ref.Namespace, Settle: settle, Beat: kube.Beat(ctx),
+		Namespace: ref.Namespace, Settle: a.settle(ref), Beat: kube.Beat(ctx),
 		Topics: []kube.Topic{kube.AboutWorkload(workload), kube.AboutService(service)},
 	}
 	err := a.Cluster.AwaitState(ctx, wait, func() (kube.State, error) {

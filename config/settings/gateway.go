@@ -50,20 +50,27 @@ const defaultAPIPort = "api"
 // consumed a change.
 type Gateway struct {
 	Kind GatewayKind `mapstructure:"kind"`
-	// Service of the gateway as namespace/name. Where it is set, the state API of
-	// every one of its endpoints is asked; only Traefik has one. Where it is
+	// Service of the gateway as namespace/name. Its endpoints are the replicas
+	// that are asked: Traefik's for their state, others by probes. Where it is
 	// empty, Grace alone is waited.
 	Service string `mapstructure:"service"`
-	// APIPort of Service, by name or number.
+	// APIPort of Traefik's replicas for their state, by name or number.
 	APIPort string `mapstructure:"apiPort"`
-	// Grace replaces the time that is waited where the gateway cannot be asked.
-	Grace time.Duration `mapstructure:"grace"`
+	// ProbePort of the replicas for probes, by name or number; where empty, web,
+	// http, websecure or https, whichever the Service has.
+	ProbePort string `mapstructure:"probePort"`
+	// Grace replaces the time that is waited where the gateway cannot be asked;
+	// that of the kind where nil. 0 is honoured.
+	Grace *time.Duration `mapstructure:"grace"`
 }
 
 // ConfirmGrace returns how long to wait for the gateway to consume a change
 // where it cannot be asked.
 func (g Gateway) ConfirmGrace() time.Duration {
-	return cmp.Or(g.Grace, gatewayGrace[g.Kind])
+	if g.Grace != nil {
+		return *g.Grace
+	}
+	return gatewayGrace[g.Kind]
 }
 
 // Observable tells whether the gateway's state can be asked for.
@@ -84,20 +91,20 @@ func (s Settings) GatewayFor(class string) Gateway {
 	return Gateway{Kind: cmp.Or(kindOfClass[class], GatewayALB)}
 }
 
-// parseGateway reads class=kind[:namespace/service[:port]], the form of the
-// flag and the environment variable.
+// gatewayForm is the form of the flag and the environment variable.
+const gatewayForm = "class=kind[:namespace/service[:port[:probePort]]]"
+
+// parseGateway reads the gatewayForm. The one port that is given of a gateway
+// without state API is that for probes.
 func parseGateway(text string) (class string, g Gateway, err error) {
 	class, rest, ok := strings.Cut(text, "=")
 	if !ok || class == "" {
-		return "", g, fmt.Errorf("gateway %q: write class=kind[:namespace/service[:port]], such as nginx=traefik:gateway/traefik:api", text)
+		return "", g, fmt.Errorf("gateway %q: write %s, such as nginx=traefik:gateway/traefik:api", text, gatewayForm)
 	}
-	parts := strings.SplitN(rest, ":", 3)
-	g.Kind = GatewayKind(parts[0])
-	if len(parts) > 1 {
-		g.Service = parts[1]
-	}
-	if len(parts) > 2 {
-		g.APIPort = parts[2]
+	parts := append(strings.SplitN(rest, ":", 4), "", "", "")
+	g.Kind, g.Service, g.APIPort, g.ProbePort = GatewayKind(parts[0]), parts[1], parts[2], parts[3]
+	if g.Kind != GatewayTraefik && g.ProbePort == "" {
+		g.APIPort, g.ProbePort = "", g.APIPort
 	}
 	return class, g, nil
 }
@@ -108,25 +115,39 @@ func (g *Gateway) complete() []string {
 	if _, known := gatewayGrace[g.Kind]; !known {
 		problems = append(problems, fmt.Sprintf("unknown kind %q: write traefik, ingress-nginx, higress, aliyun-alb or none", g.Kind))
 	}
-	if g.Grace < 0 {
-		problems = append(problems, fmt.Sprintf("grace cannot be negative (found %s)", g.Grace))
+	if g.ConfirmGrace() < 0 {
+		problems = append(problems, fmt.Sprintf("grace cannot be negative (found %s)", g.ConfirmGrace()))
 	}
 	if g.Service == "" {
-		if g.APIPort != "" {
-			problems = append(problems, "apiPort needs a service")
+		for _, port := range []struct{ key, port string }{{"apiPort", g.APIPort}, {"probePort", g.ProbePort}} {
+			if port.port != "" {
+				problems = append(problems, port.key+" needs a service")
+			}
 		}
 		return problems
 	}
-	if g.Kind != GatewayTraefik {
-		problems = append(problems, fmt.Sprintf("gateways of kind %s have no state API: leave service out", g.Kind))
+	return append(problems, g.completeService()...)
+}
+
+// completeService does so for what belongs to the replicas.
+func (g *Gateway) completeService() []string {
+	var problems []string
+	switch {
+	case g.Kind == GatewayNone:
+		problems = append(problems, "gateways of kind none are not there: leave service out")
+	case g.Kind == GatewayTraefik:
+		g.APIPort = cmp.Or(g.APIPort, defaultAPIPort)
+	case g.APIPort != "":
+		problems = append(problems, fmt.Sprintf("gateways of kind %s have no state API: leave apiPort out", g.Kind))
 	}
 	namespace, name := g.ServiceRef()
 	if len(validation.IsDNS1123Label(namespace)) > 0 || len(validation.IsDNS1123Label(name)) > 0 {
 		problems = append(problems, fmt.Sprintf("service %q: write namespace/name", g.Service))
 	}
-	g.APIPort = cmp.Or(g.APIPort, defaultAPIPort)
-	if !validPort(g.APIPort) {
-		problems = append(problems, fmt.Sprintf("apiPort %q: write the name of a port or its number", g.APIPort))
+	for _, port := range []struct{ key, port string }{{"apiPort", g.APIPort}, {"probePort", g.ProbePort}} {
+		if port.port != "" && !validPort(port.port) {
+			problems = append(problems, fmt.Sprintf("%s %q: write the name of a port or its number", port.key, port.port))
+		}
 	}
 	return problems
 }

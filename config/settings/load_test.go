@@ -206,6 +206,22 @@ func TestGateways(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Gateway{Kind: GatewayTraefik, Service: "edge/gw", APIPort: "8080"}, s.GatewayFor("nginx"))
 	require.Equal(t, 10*time.Second, s.GatewayFor("higress").ConfirmGrace())
+
+	s, err = Load(flags(t, "--gateway", "nginx=ingress-nginx:edge/gw", "--gateway", "higress=higress:edge/hg:8080", "--gateway", "mse=traefik:edge/t:api:web"))
+	require.NoError(t, err)
+	require.Equal(t, Gateway{Kind: GatewayNginx, Service: "edge/gw"}, s.GatewayFor("nginx"))
+	require.Equal(t, Gateway{Kind: GatewayHigress, Service: "edge/hg", ProbePort: "8080"}, s.GatewayFor("higress"))
+	require.Equal(t, Gateway{Kind: GatewayTraefik, Service: "edge/t", APIPort: "api", ProbePort: "web"}, s.GatewayFor("mse"))
+	require.False(t, s.GatewayFor("nginx").Observable())
+}
+
+func TestGraceOfZeroIsHonoured(t *testing.T) {
+	dir := workspace(t)
+	write(t, filepath.Join(dir, "sluice.yaml"), "gateways: {nginx: {kind: ingress-nginx, grace: 0s}, higress: {kind: higress}}")
+	s, err := Load(flags(t))
+	require.NoError(t, err)
+	require.Zero(t, s.GatewayFor("nginx").ConfirmGrace())
+	require.Equal(t, 10*time.Second, s.GatewayFor("higress").ConfirmGrace())
 }
 
 func TestGatewayOfUnsetClass(t *testing.T) {
@@ -238,7 +254,7 @@ func TestRefused(t *testing.T) {
 			"have no state API", `service "x": write namespace/name`, `apiPort "70000"`,
 		}},
 		{"no such file", "", []string{"--config", "none.yaml"}, []string{"reading settings file none.yaml"}},
-		{"gateway flag", "", []string{"--gateway", "traefik"}, []string{"write class=kind[:namespace/service[:port]]"}},
+		{"gateway flag", "", []string{"--gateway", "traefik"}, []string{"write class=kind[:namespace/service[:port[:probePort]]]"}},
 		{"port name", "", []string{"--gateway", "nginx=traefik:a/b:no_such"}, []string{`apiPort "no_such"`}},
 	}
 	for _, c := range cases {

@@ -76,7 +76,12 @@ func AddFlags(flags *pflag.FlagSet) {
 // AddWorkerFlags adds the flags of the worker to a set, on top of AddFlags.
 func AddWorkerFlags(flags *pflag.FlagSet) {
 	addFlags(flags, workerOptions)
-	flags.StringArray(gatewayFlag, nil, "gateway of a class of Ingress, class=kind[:namespace/service[:port]] (may be repeated)")
+	AddGatewayFlag(flags)
+}
+
+// AddGatewayFlag adds the flag of the gateways to a set, on top of AddFlags.
+func AddGatewayFlag(flags *pflag.FlagSet) {
+	flags.StringArray(gatewayFlag, nil, "gateway of a class of Ingress, "+gatewayForm+" (may be repeated)")
 }
 
 func addFlags(flags *pflag.FlagSet, options []option) {

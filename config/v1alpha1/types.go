@@ -98,4 +98,23 @@ type TrafficRouting struct {
 	v1beta1.TrafficRouting
 	// ConfirmTimeout bounds the wait for the gateway to confirm one change.
 	ConfirmTimeout *Period `json:"confirmTimeout,omitempty"`
+	// Confirm says how a change is confirmed.
+	Confirm *Confirm `json:"confirm,omitempty"`
+}
+
+// Confirm pins the level of confirmation and says how to see which side answers.
+type Confirm struct {
+	// Level is state, probe or grace.
+	Level string `json:"level,omitempty"`
+	Probe *Probe `json:"probe,omitempty"`
+}
+
+// Probe is a request and how its answer tells canary from stable.
+type Probe struct {
+	Host     string `json:"host,omitempty"`
+	Path     string `json:"path,omitempty"`
+	Header   string `json:"header,omitempty"`
+	JSON     string `json:"json,omitempty"`
+	Equals   string `json:"equals,omitempty"`
+	Contains string `json:"contains,omitempty"`
 }

@@ -11,6 +11,8 @@ import (
 
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/preflight"
+	"sluice.dev/sluice/activities/traffic/gateway"
+	"sluice.dev/sluice/activities/traffic/gateway/configured"
 	"sluice.dev/sluice/config/settings"
 	"sluice.dev/sluice/starter/control"
 	"sluice.dev/sluice/starter/preview"
@@ -92,14 +94,22 @@ func (b *backend) addressFrom(s settings.Settings, flags *pflag.FlagSet) string 
 }
 
 func (b *backend) Inspect(ctx context.Context, flags *pflag.FlagSet, manifests []byte, request preflight.InspectRequest) (preflight.Observed, error) {
+	s, err := settings.Load(flags)
+	if err != nil {
+		return preflight.Observed{}, err
+	}
+	var gateways map[string]gateway.Config
+	if _, named := s.Gateways[request.Rollout.Traffic.Ingress.Class]; named {
+		gateways = configured.Gateways(s)
+	}
 	if manifests != nil {
-		return preview.InspectManifests(ctx, manifests, request)
+		return preview.InspectManifests(ctx, manifests, gateways, request)
 	}
 	clients, err := b.cluster(flags)
 	if err != nil {
 		return preflight.Observed{}, err
 	}
-	return preview.Inspect(ctx, clients, request)
+	return preview.Inspect(ctx, clients, gateways, request)
 }
 
 func (b *backend) FindMarked(ctx context.Context, flags *pflag.FlagSet, namespace string) ([]preview.Marked, error) {

@@ -129,7 +129,7 @@ func (b *fakeBackend) Inspect(ctx context.Context, _ *pflag.FlagSet, manifests [
 	if manifests == nil {
 		manifests, _ = os.ReadFile("testdata/app.yaml")
 	}
-	return preview.InspectManifests(ctx, manifests, request)
+	return preview.InspectManifests(ctx, manifests, nil, request)
 }
 
 // bench runs commands in process.

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice.dev/sluice/activities/preflight"
+	"sluice.dev/sluice/config/settings"
 	"sluice.dev/sluice/starter/preview"
 	"sluice.dev/sluice/workflows"
 )
@@ -32,6 +33,7 @@ func addPlan(root *cobra.Command, a *app) {
 	o.document.bind(cmd)
 	o.change.bind(cmd)
 	cmd.Flags().StringVar(&o.manifests, "workload-file", "", "file with the Deployment, Service and Ingress to plan for, instead of the cluster")
+	settings.AddGatewayFlag(cmd.Flags())
 	root.AddCommand(cmd)
 }
 

@@ -16,6 +16,9 @@ func drawPlan(p *page, plan preview.Plan) {
 		p.field(stylePlain, "Image", imageText(container, plan.StableImages[container], plan.Images[container]))
 	}
 	p.field(stylePlain, "Pods", fmt.Sprintf("%d, %d of them ready", plan.Replicas, plan.Ready))
+	if plan.Confirm != "" {
+		p.field(stylePlain, "Confirmed", "by "+plan.Confirm)
+	}
 	for _, warning := range plan.Warnings {
 		p.field(styleNotice, "Warning", warning)
 	}

@@ -118,13 +118,10 @@ func drawSides(p *page, s control.Status) {
 
 // confirmationText says how it is known that the last change was taken.
 func confirmationText(c *traffic.Confirmation) string {
-	switch {
-	case c == nil:
+	if c == nil {
 		return ""
-	case c.Level == traffic.LevelGrace:
-		return fmt.Sprintf("last change taken for confirmed after %d ms: the gateway cannot be asked", c.Millis)
 	}
-	return fmt.Sprintf("last change confirmed by %s at %d of %d gateway replicas in %d ms", c.Level, c.Gateways, c.Expected, c.Millis)
+	return "last change " + c.String()
 }
 
 // selectsText says which pods the user's Service selects, where the rollout

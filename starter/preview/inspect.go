@@ -12,14 +12,20 @@ import (
 
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/preflight"
+	"sluice.dev/sluice/activities/traffic"
+	"sluice.dev/sluice/activities/traffic/gateway"
 )
 
 // syncTimeout bounds the first look at the namespace.
 const syncTimeout = 10 * time.Second
 
+// unknownGateway is said of a gateway that the settings here do not name.
+const unknownGateway = "whatever the worker's settings say: name the gateway as there, with --gateway, to see it"
+
 // Inspect runs the preflight of the workflow against a cluster. It only reads;
-// what it asks to be written, it asks as a dry run.
-func Inspect(ctx context.Context, clients kubernetes.Interface, request preflight.InspectRequest) (preflight.Observed, error) {
+// what it asks to be written, it asks as a dry run. Gateways are those that the
+// settings name, by class; no request is sent through them.
+func Inspect(ctx context.Context, clients kubernetes.Interface, gateways map[string]gateway.Config, request preflight.InspectRequest) (preflight.Observed, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cluster := kube.New(kube.Options{
@@ -29,7 +35,19 @@ func Inspect(ctx context.Context, clients kubernetes.Interface, request prefligh
 	if err := cluster.Start(ctx); err != nil {
 		return preflight.Observed{}, fmt.Errorf("looking at namespace %s: %w", request.Rollout.Namespace, err)
 	}
-	observed, err := (&preflight.Activities{Cluster: cluster}).InspectRelease(ctx, request)
+	checks := &preflight.Activities{Cluster: cluster}
+	_, named := gateways[request.Rollout.Traffic.Ingress.Class]
+	if named {
+		known, err := gateway.New(gateways, cluster, nil)
+		if err != nil {
+			return preflight.Observed{}, err
+		}
+		checks.Gateway = traffic.Checker{Gateways: known}
+	}
+	observed, err := checks.InspectRelease(ctx, request)
+	if !named {
+		observed.Confirm = unknownGateway
+	}
 	return observed, plain(err)
 }
 

@@ -20,6 +20,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"sluice.dev/sluice/activities/preflight"
+	"sluice.dev/sluice/activities/traffic/gateway"
 )
 
 // fromFile is the warning of a plan that no cluster has seen.
@@ -27,12 +28,12 @@ const fromFile = "planned for a file: the workload is taken to be healthy, and t
 
 // InspectManifests runs the preflight for objects in a file, as if a cluster had
 // just them, with every pod ready.
-func InspectManifests(ctx context.Context, manifests []byte, request preflight.InspectRequest) (preflight.Observed, error) {
+func InspectManifests(ctx context.Context, manifests []byte, gateways map[string]gateway.Config, request preflight.InspectRequest) (preflight.Observed, error) {
 	objects, err := decode(manifests, request.Rollout.Namespace)
 	if err != nil {
 		return preflight.Observed{}, err
 	}
-	observed, err := Inspect(ctx, fake.NewClientset(objects...), request)
+	observed, err := Inspect(ctx, fake.NewClientset(objects...), gateways, request)
 	if err != nil {
 		return observed, err
 	}

@@ -25,6 +25,9 @@ type Plan struct {
 	StableImages   map[string]string `json:"stableImages,omitempty"`
 	Images         map[string]string `json:"images,omitempty"`
 
+	// Confirm says how changes of the route would be confirmed.
+	Confirm string `json:"confirm,omitempty"`
+
 	// Stages are the steps and the promotion at the end.
 	Stages []Stage `json:"stages"`
 	// Analyses by which it would be decided.
@@ -87,6 +90,7 @@ func Make(cluster string, doc *config.Rollout, observed preflight.Observed) (Pla
 		Replicas: observed.Replicas, Ready: observed.Ready,
 		StableRevision: observed.StableRevision, Revision: observed.CanaryRevision,
 		StableImages: observed.StableImages, Images: observed.CanaryImages,
+		Confirm:  observed.Confirm,
 		Objects:  objects(observed.Ref),
 		Warnings: observed.Warnings, Findings: config.Warnings(*doc, observed.Replicas),
 	}

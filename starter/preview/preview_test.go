@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sluice.dev/sluice/activities/preflight"
+	"sluice.dev/sluice/activities/traffic/gateway"
 	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/workflows/plan"
@@ -31,7 +32,7 @@ func request(t *testing.T, image string) preflight.InspectRequest {
 
 func TestMake(t *testing.T) {
 	req := request(t, "version:v2")
-	observed, err := InspectManifests(t.Context(), seed(t, "app.yaml"), req)
+	observed, err := InspectManifests(t.Context(), seed(t, "app.yaml"), nil, req)
 	require.NoError(t, err)
 
 	got, err := Make("here", &req.Rollout, observed)
@@ -58,7 +59,7 @@ func TestMake(t *testing.T) {
 func TestMakeBySelector(t *testing.T) {
 	req := request(t, "version:v2")
 	req.Rollout.Isolation = config.IsolateBySelector
-	observed, err := InspectManifests(t.Context(), seed(t, "app.yaml"), req)
+	observed, err := InspectManifests(t.Context(), seed(t, "app.yaml"), nil, req)
 	require.NoError(t, err)
 
 	got, err := Make("here", &req.Rollout, observed)
@@ -78,6 +79,23 @@ func TestMakeBySelector(t *testing.T) {
 	for _, op := range got.Stages[2].Operations {
 		require.NotEmpty(t, op.Waits)
 	}
+}
+
+func TestInspectSaysHowChangesAreConfirmed(t *testing.T) {
+	gateways := map[string]gateway.Config{"nginx": {Kind: gateway.KindTraefik, Service: "edge/traefik", APIPort: "api"}}
+	req := request(t, "version:v2")
+	observed, err := InspectManifests(t.Context(), seed(t, "app.yaml"), gateways, req)
+	require.NoError(t, err)
+	require.Equal(t, "state: the API of every replica of edge/traefik", observed.Confirm)
+
+	observed, err = InspectManifests(t.Context(), seed(t, "app.yaml"), nil, req)
+	require.NoError(t, err)
+	require.Equal(t, unknownGateway, observed.Confirm)
+
+	req.Rollout.Traffic.Confirm.Level = config.ConfirmState
+	gateways["nginx"] = gateway.Config{Kind: gateway.KindNginx}
+	_, err = InspectManifests(t.Context(), seed(t, "app.yaml"), gateways, req)
+	require.ErrorContains(t, err, "trafficRoutings[].confirm.level: state: the gateway of class nginx has no state API that the worker knows of")
 }
 
 func kinds(s Stage) []plan.Kind {
@@ -132,7 +150,7 @@ func TestManifests(t *testing.T) {
 }
 
 func TestInspectManifestsRefuses(t *testing.T) {
-	_, err := InspectManifests(t.Context(), seed(t, "app.yaml"), request(t, "registry.cn-hangzhou.aliyuncs.com/mse-ingress/version:v1"))
+	_, err := InspectManifests(t.Context(), seed(t, "app.yaml"), nil, request(t, "registry.cn-hangzhou.aliyuncs.com/mse-ingress/version:v1"))
 
 	require.ErrorContains(t, err, "the change is what runs already")
 	require.NotContains(t, err.Error(), "type: Refused", "the wrapper is Temporal's")

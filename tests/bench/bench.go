@@ -37,6 +37,7 @@ var measurements = []measurement{
 	{"promote", "promote to a changed weight", 10 * time.Minute, measurePromote},
 	{"abort", "abort to weight 0", 10 * time.Minute, measureAbort},
 	{"seed", "the seed's whole rollout, its requests and events", 10 * time.Minute, measureSeed},
+	{"levels", "the seed's rollout with each level of confirmation", 15 * time.Minute, measureLevels},
 	{"mass", "many rollouts at once, confirmed by the gateway", 15 * time.Minute, measureMass},
 	{"mass-grace", "the same, without asking the gateway", 15 * time.Minute, measureMassGrace},
 	{"held", "many held rollouts", 30 * time.Minute, measureHeld},

@@ -43,6 +43,12 @@ func (b *bench) startDemo(ctx context.Context, namespace, version string) (contr
 	if err != nil {
 		return run, err
 	}
+	return b.startFile(ctx, namespace, file, version)
+}
+
+// startFile does so with another document.
+func (b *bench) startFile(ctx context.Context, namespace, file, version string) (control.Run, error) {
+	var run control.Run
 	out, err := b.Sluice(ctx, namespace, "start", "-f", file, "--image", "main="+harness.Image(version), "-o", "json")
 	if err != nil {
 		return run, err
@@ -102,18 +108,7 @@ func (b *bench) seedOnce(ctx context.Context, namespace, version string) (seedRu
 	if err != nil {
 		return seedRun{}, err
 	}
-	for step := 1; step <= 2; step++ {
-		if err := b.awaitHold(ctx, run.ID, step); err != nil {
-			return seedRun{}, err
-		}
-		if err := pause(ctx, b.Thought); err != nil {
-			return seedRun{}, err
-		}
-		if err := b.send(ctx, run.ID, workflows.VerbPromote, workflows.Message{Step: step}); err != nil {
-			return seedRun{}, err
-		}
-	}
-	if err := b.awaitEnd(ctx, run, workflows.Promoted); err != nil {
+	if err := b.promoteHolds(ctx, run, b.Thought); err != nil {
 		return seedRun{}, err
 	}
 	out := seedRun{wall: time.Since(begun)}
@@ -125,6 +120,22 @@ func (b *bench) seedOnce(ctx context.Context, namespace, version string) (seedRu
 	}
 	out.status, err = b.status(ctx, run.ID, run.RunID)
 	return out, err
+}
+
+// promoteHolds promotes at each hold after a time, to the end.
+func (b *bench) promoteHolds(ctx context.Context, run control.Run, thought time.Duration) error {
+	for step := 1; step <= 2; step++ {
+		if err := b.awaitHold(ctx, run.ID, step); err != nil {
+			return err
+		}
+		if err := pause(ctx, thought); err != nil {
+			return err
+		}
+		if err := b.send(ctx, run.ID, workflows.VerbPromote, workflows.Message{Step: step}); err != nil {
+			return err
+		}
+	}
+	return b.awaitEnd(ctx, run, workflows.Promoted)
 }
 
 func (b *bench) reportSeed(runs []seedRun) error {

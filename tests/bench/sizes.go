@@ -9,6 +9,8 @@ import (
 type Sizes struct {
 	// FirstWeight, Aborts, Seeds and Restarts are numbers of runs.
 	FirstWeight, Aborts, Seeds, Restarts int
+	// Levels is how often the seed is released with each level of confirmation.
+	Levels int
 	// Promotes in all, and in one rollout.
 	Promotes, PromotesPerRollout int
 	// Thought is what a person takes at each hold of the seed's rollout.
@@ -25,7 +27,7 @@ type Sizes struct {
 // Full returns the sizes of a whole run, of less than an hour.
 func Full() Sizes {
 	return Sizes{
-		FirstWeight: 10, Aborts: 20, Seeds: 5, Restarts: 3,
+		FirstWeight: 10, Aborts: 20, Seeds: 5, Restarts: 3, Levels: 2,
 		Promotes: 50, PromotesPerRollout: 25,
 		Thought: 3 * time.Second,
 		Mass:    200, MassReplicas: 5,
@@ -37,7 +39,7 @@ func Full() Sizes {
 // Quick returns sizes that show in less than three minutes that everything runs.
 func Quick() Sizes {
 	return Sizes{
-		FirstWeight: 1, Aborts: 2, Seeds: 1, Restarts: 1,
+		FirstWeight: 1, Aborts: 2, Seeds: 1, Restarts: 1, Levels: 1,
 		Promotes: 3, PromotesPerRollout: 3,
 		Thought: 200 * time.Millisecond,
 		Mass:    4, MassReplicas: 2,

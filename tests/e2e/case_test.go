@@ -45,6 +45,12 @@ func newRollout(t *testing.T) *rollout {
 // newRolloutOf does the same with a patch of the Deployment.
 func newRolloutOf(t *testing.T, patch string) *rollout {
 	t.Helper()
+	return newRolloutUnder(t, patch, harness.LoadOptions{})
+}
+
+// newRolloutUnder does the same under another load.
+func newRolloutUnder(t *testing.T, patch string, under harness.LoadOptions) *rollout {
+	t.Helper()
 	b := start(t)
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
@@ -61,7 +67,8 @@ func newRolloutOf(t *testing.T, patch string) *rollout {
 	var err error
 	r.before, err = b.Snapshot(ctx, r.namespace)
 	require.NoError(t, err)
-	r.load, err = b.StartLoad(ctx, harness.LoadOptions{Duration: limit})
+	under.Duration = limit
+	r.load, err = b.StartLoad(ctx, under)
 	require.NoError(t, err)
 	return r
 }

@@ -17,7 +17,13 @@ import (
 // variant writes the seed's canary document with annotations added.
 func (r *rollout) variant(annotations string) string {
 	r.t.Helper()
-	file, err := harness.SeedFile("rollout-canary.yaml")
+	return r.variantOf("rollout-canary.yaml", annotations)
+}
+
+// variantOf does so with one of the seed's documents.
+func (r *rollout) variantOf(document, annotations string) string {
+	r.t.Helper()
+	file, err := harness.SeedFile(document)
 	require.NoError(r.t, err)
 	text, err := os.ReadFile(file)
 	require.NoError(r.t, err)

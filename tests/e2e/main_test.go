@@ -28,6 +28,8 @@ const startLimit = 2 * time.Minute
 func TestMain(m *testing.M) {
 	options := cluster.Defaults()
 	options.SearchAttributes = harness.SearchAttributes
+	// Whatever is confirmed is confirmed at every replica.
+	options.Gateways = 2
 	os.Exit(sandbox.Test(m, sandbox.Options{Cluster: &options}))
 }
 

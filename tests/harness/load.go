@@ -36,6 +36,10 @@ type LoadOptions struct {
 	Duration time.Duration
 	// Gateways that requests are sent to; all where nil.
 	Gateways []string
+	// Timeout of one request; that of the load client where zero.
+	Timeout time.Duration
+	// Clients at once; 16 where zero.
+	Clients int
 }
 
 // StartLoad starts the load client: GET and POST, on kept and on new
@@ -50,6 +54,12 @@ func (b *Bed) StartLoad(ctx context.Context, o LoadOptions) (*Load, error) {
 	if o.Gateways == nil {
 		o.Gateways = b.Sandbox.State().Gateways
 	}
+	if o.Clients == 0 {
+		o.Clients = 16
+	}
+	if o.Timeout == 0 {
+		o.Timeout = load.DefaultTimeout
+	}
 	socket, err := os.CreateTemp("", "sluice-load-*.sock")
 	if err != nil {
 		return nil, fmt.Errorf("naming the load client's socket: %w", err)
@@ -59,7 +69,7 @@ func (b *Bed) StartLoad(ctx context.Context, o LoadOptions) (*Load, error) {
 		return nil, fmt.Errorf("naming the load client's socket: %w", err)
 	}
 	args := []string{
-		"--control", path, "-o", "json", "--rate", fmt.Sprint(o.Rate), "--duration", o.Duration.String(), "--clients", "16",
+		"--control", path, "-o", "json", "--rate", fmt.Sprint(o.Rate), "--duration", o.Duration.String(), "--clients", fmt.Sprint(o.Clients), "--timeout", o.Timeout.String(),
 		"--cohort", Everyone, "--cohort", Android + ":user-agent=android",
 	}
 	for _, gateway := range o.Gateways {

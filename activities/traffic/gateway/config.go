@@ -17,8 +17,11 @@ const (
 	KindNginx   Kind = "ingress-nginx"
 	KindHigress Kind = "higress"
 	KindALB     Kind = "aliyun-alb"
-	// KindNone is a gateway of which nothing is known.
+	// KindNone stands for nothing between client and Service: no change has to be
+	// waited for.
 	KindNone Kind = "none"
+	// KindUnknown is a gateway of which nothing is known.
+	KindUnknown Kind = ""
 )
 
 // graces are the times after which a gateway of a kind has certainly taken a
@@ -30,40 +33,49 @@ var graces = map[Kind]time.Duration{
 	KindNginx:   10 * time.Second,
 	KindHigress: 10 * time.Second,
 	KindALB:     60 * time.Second,
-	KindNone:    10 * time.Second,
+	KindNone:    0,
+	KindUnknown: 10 * time.Second,
 }
 
-// defaultDwell is how long a replica must show the change before it counts. It
-// shows it when the change is about to be used, a moment before each of its
-// listeners uses it.
-const defaultDwell = 100 * time.Millisecond
+// The dwells are how long a replica must show the change before it counts.
+const (
+	// stateDwell is for the state, which a replica shows when it is about to be
+	// used, a moment before each of its listeners uses it.
+	stateDwell = 100 * time.Millisecond
+	// probeDwell is for probes: the processes of one ingress-nginx look for news
+	// once a second, and each request meets one of them.
+	probeDwell = time.Second
+)
 
 // Config says which gateway serves a class of Ingresses and where it can be
 // asked for its state. The zero value is a gateway of which nothing is known.
 type Config struct {
-	// Kind of the gateway; KindNone where empty.
+	// Kind of the gateway.
 	Kind Kind
 	// Service in front of the gateway's replicas, as namespace/name. Without it
-	// the state cannot be read and the grace is waited instead.
+	// they cannot be asked and the grace is waited instead.
 	Service string
-	// APIPort of every replica: the name of a port of Service, or a number,
-	// which Service need not have.
+	// APIPort of every replica for its state: the name of a port of Service, or a
+	// number, which Service need not have. Only Traefik has one.
 	APIPort string
-	// Grace is waited where the state cannot be read; that of the kind where
-	// zero.
-	Grace time.Duration
+	// ProbePort of every replica for probes, in the same way. Where it is empty,
+	// the port of Service that is named like one for HTTP.
+	ProbePort string
+	// Grace is waited where the replicas cannot be asked; that of the kind where
+	// nil. 0 is honoured.
+	Grace *time.Duration
 	// Dwell is how long every replica must show the change without interruption
-	// before it is confirmed; 100 ms where zero.
+	// before it is confirmed; where zero, 100 ms for the state and 1 s for probes.
 	Dwell time.Duration
 }
 
 // Validate returns an error that names the first field that is wrong and what to
 // write instead.
 func (c Config) Validate() error {
-	if _, known := graces[c.kind()]; !known {
+	if _, known := graces[c.Kind]; !known {
 		return fmt.Errorf("kind: %q is not known: use %s, %s, %s, %s or %s", c.Kind, KindTraefik, KindNginx, KindHigress, KindALB, KindNone)
 	}
-	if (c.Service == "") != (c.APIPort == "") {
+	if c.Service == "" && c.APIPort != "" || c.Kind == KindTraefik && c.Service != "" && c.APIPort == "" {
 		return fmt.Errorf("service and apiPort: one of them is missing: set both, or none to wait for the grace instead")
 	}
 	if c.Service != "" {
@@ -71,40 +83,44 @@ func (c Config) Validate() error {
 			return fmt.Errorf("service: %q is not a Service: use namespace/name", c.Service)
 		}
 	}
-	if n, err := strconv.Atoi(c.APIPort); err == nil && (n < 1 || n > 65535) {
-		return fmt.Errorf("apiPort: %d is not a port: use 1 to 65535, or the name of a port", n)
+	for _, port := range []struct{ field, value string }{{"apiPort", c.APIPort}, {"probePort", c.ProbePort}} {
+		if n, err := strconv.Atoi(port.value); err == nil && (n < 1 || n > 65535) {
+			return fmt.Errorf("%s: %d is not a port: use 1 to 65535, or the name of a port", port.field, n)
+		}
 	}
-	if c.Grace < 0 || c.Dwell < 0 {
+	if c.grace() < 0 || c.Dwell < 0 {
 		return fmt.Errorf("grace and dwell: must not be negative")
 	}
 	return nil
 }
 
-func (c Config) kind() Kind {
-	if c.Kind == "" {
-		return KindNone
-	}
-	return c.Kind
-}
-
 // readable reports whether the state of the gateway can be asked for.
-func (c Config) readable() bool { return c.kind() == KindTraefik && c.Service != "" && c.APIPort != "" }
+func (c Config) readable() bool { return c.Kind == KindTraefik && c.Service != "" && c.APIPort != "" }
 
+// headerHidesWeight is why a gateway that headerHidesWeight cannot be probed.
+const headerHidesWeight = "the gateway ignores the weight of a route that compares a header, as a probe needs it"
+
+// headerHidesWeight reports whether the header of a probe would keep the weight
+// from counting.
+func (c Config) headerHidesWeight() bool { return c.Kind == KindHigress }
+
+// grace is the time after which the gateway has certainly taken a change.
 func (c Config) grace() time.Duration {
-	if c.Grace > 0 {
-		return c.Grace
+	if c.Grace != nil {
+		return *c.Grace
 	}
-	if grace, ok := graces[c.kind()]; ok {
-		return grace
-	}
-	return graces[KindNone]
+	return graces[c.Kind]
 }
 
-func (c Config) dwell() time.Duration {
-	if c.Dwell > 0 {
+// dwell of a level.
+func (c Config) dwell(level Level) time.Duration {
+	switch {
+	case c.Dwell > 0:
 		return c.Dwell
+	case level == LevelProbe:
+		return probeDwell
 	}
-	return defaultDwell
+	return stateDwell
 }
 
 func (c Config) service() (namespace, name string) {

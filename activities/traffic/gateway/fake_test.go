@@ -212,7 +212,7 @@ func (s *site) confirm(ctx context.Context, want Want) (Result, time.Duration, e
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	begun := time.Now()
-	result, err := s.gateways.Confirm(ctx, traefikClass, want, func(progress string) { s.told = append(s.told, progress) })
+	result, err := s.gateways.Confirm(ctx, traefikClass, want, func(progress string, _ time.Duration) { s.told = append(s.told, progress) })
 	return result, time.Since(begun), err
 }
 

@@ -39,7 +39,7 @@ func TestConfirmAtOnce(t *testing.T) {
 				result, took, err := s.confirm(t.Context(), c.want)
 				require.NoError(t, err)
 				require.Equal(t, Result{Level: LevelState, Replicas: 2}, result)
-				require.Equal(t, defaultDwell, took)
+				require.Equal(t, stateDwell, took)
 			})
 		})
 	}
@@ -128,8 +128,8 @@ func TestConfirmWaitsForTheLast(t *testing.T) {
 		time.AfterFunc(2*time.Second, func() { s.second.take(30, nil) })
 		_, took, err := s.confirm(t.Context(), weight(30))
 		require.NoError(t, err)
-		require.GreaterOrEqual(t, took, 2*time.Second+defaultDwell)
-		require.Less(t, took, 2*time.Second+defaultDwell+2*pollInterval)
+		require.GreaterOrEqual(t, took, 2*time.Second+stateDwell)
+		require.Less(t, took, 2*time.Second+stateDwell+2*pollInterval)
 	})
 }
 
@@ -167,7 +167,7 @@ func TestConfirmReplicaThatJoinsHasToConfirm(t *testing.T) {
 		s.both(10)
 		s.second.take(-1, nil)
 		// It joins while the first one is within its dwell.
-		time.AfterFunc(defaultDwell/2, func() { s.endpoints("edge", "traefik", "web", 8000, "10.0.0.1", "10.0.0.2") })
+		time.AfterFunc(stateDwell/2, func() { s.endpoints("edge", "traefik", "web", 8000, "10.0.0.1", "10.0.0.2") })
 		time.AfterFunc(3*time.Second, func() { s.second.take(10, nil) })
 		result, took, err := s.confirm(t.Context(), weight(10))
 		require.NoError(t, err)
@@ -204,6 +204,18 @@ func TestConfirmTerminatingReplicas(t *testing.T) {
 			require.GreaterOrEqual(t, took, 2*time.Second)
 		})
 	})
+	t.Run("one that is not ready comes back as it was", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSite(t)
+			s.both(10)
+			s.second.freeze(true)
+			s.publish("edge", "traefik", "web", 8000, endpoint("10.0.0.1", true, true, false), endpoint("10.0.0.2", false, false, false))
+			time.AfterFunc(30*time.Second, func() { s.second.freeze(false) })
+			_, took, err := s.confirm(t.Context(), weight(10))
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, took, 30*time.Second)
+		})
+	})
 	// refusing is a site whose second replica has closed its port, on real sockets.
 	refusing := func(t *testing.T) *site {
 		s := newSite(t)
@@ -220,11 +232,18 @@ func TestConfirmTerminatingReplicas(t *testing.T) {
 		leaving(s, true)
 		result, _, err := s.confirm(t.Context(), weight(10))
 		require.NoError(t, err)
-		require.Equal(t, 2, result.Replicas)
+		require.Equal(t, 1, result.Replicas, "it routes nothing any more")
+	})
+	t.Run("nor has one that is not ready and refuses", func(t *testing.T) {
+		s := refusing(t)
+		s.publish("edge", "traefik", "web", 8000, endpoint("10.0.0.1", true, true, false), endpoint("10.0.0.2", false, false, false))
+		result, _, err := s.confirm(t.Context(), weight(10))
+		require.NoError(t, err)
+		require.Equal(t, 1, result.Replicas)
 	})
 	t.Run("one that is ready and refuses has to confirm", func(t *testing.T) {
 		s := refusing(t)
-		ctx, cancel := context.WithTimeout(t.Context(), 4*defaultDwell)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*stateDwell)
 		defer cancel()
 		_, _, err := s.confirm(ctx, weight(10))
 		require.ErrorContains(t, err, "confirmed by 1 of 2 gateway replicas; 10.0.0.2:8080 refuses connections")
@@ -272,7 +291,12 @@ func TestConfirmByGrace(t *testing.T) {
 		"ingress-nginx":          {Config{Kind: KindNginx}, weight(10), 10 * time.Second},
 		"higress":                {Config{Kind: KindHigress}, weight(10), 10 * time.Second},
 		"aliyun-alb":             {Config{Kind: KindALB}, weight(10), time.Minute},
-		"own grace":              {Config{Kind: KindNginx, Grace: 3 * time.Second}, weight(10), 3 * time.Second},
+		"own grace":              {Config{Kind: KindNginx, Grace: new(3 * time.Second)}, weight(10), 3 * time.Second},
+		"own grace of 0":         {Config{Kind: KindNginx, Grace: new(time.Duration(0))}, weight(10), 0},
+		"no gateway":             {Config{Kind: KindNone}, weight(10), 0},
+		"a part is over":         {Config{Kind: KindNginx}, demoWant(func(w *Want) { w.Weight, w.Waited = 10, 4*time.Second }), 6 * time.Second},
+		"all is over":            {Config{Kind: KindNginx}, demoWant(func(w *Want) { w.Weight, w.Waited = 10, time.Hour }), 0},
+		"grace is pinned":        {Config{Kind: KindTraefik, Service: "edge/traefik", APIPort: "8080"}, demoWant(func(w *Want) { w.Weight, w.Level = 10, LevelGrace }), 5 * time.Second},
 		"no path to the Service": {Config{Kind: KindTraefik, Service: "a/b", APIPort: "api"}, demoWant(func(w *Want) { w.Backends = nil }), 5 * time.Second},
 		"servers not its state":  {Config{Kind: KindTraefik, Service: "a/b", APIPort: "api"}, demoWant(func(w *Want) { w.Servers, w.Indirect = true, true }), 5 * time.Second},
 	}

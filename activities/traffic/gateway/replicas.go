@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -10,47 +11,100 @@ import (
 
 // replica is one process of the gateway.
 type replica struct {
-	// address of its API, host:port.
+	// address of the port that is asked, host:port.
 	address string
-	// leaving says that it is terminating: it may still finish requests.
-	leaving bool
+	// secure says that the port speaks TLS.
+	secure bool
+	// closing says that it is terminating or not ready: clients are not sent to it
+	// any more, but it may still finish requests, or come back as it was.
+	closing bool
 }
+
+// portOf chooses the port of the replicas in a slice.
+type portOf func(*discoveryv1.EndpointSlice) (number int, secure, found bool)
 
 // replicasOf lists the replicas of a gateway that may serve requests, from the
 // EndpointSlices of its Service. Terminating ones count while they serve: they
-// still route requests, by what they know. None at all is an error that says
-// what was looked for.
-func replicasOf(view View, cfg Config) (map[string]replica, error) {
-	namespace, name := cfg.service()
-	slices := view.SlicesOf(namespace, name)
+// still route requests, by what they know. So do those that are there and not
+// ready: one that was frozen comes back with what it knew. None at all is an
+// error that says what was looked for.
+func replicasOf(view View, cfg Config, port portOf, name string) (map[string]replica, error) {
+	published := view.SlicesOf(cfg.service())
 	found := map[string]replica{}
 	seen := map[string]bool{}
-	for _, slice := range slices {
-		port, ok := apiPort(slice, cfg.APIPort)
+	open := false
+	for _, slice := range published {
+		number, secure, ok := port(slice)
 		if !ok {
 			continue
 		}
 		for _, endpoint := range slice.Endpoints {
-			if !serving(endpoint) || seen[identity(endpoint)] {
+			if gone(endpoint) || seen[identity(endpoint)] {
 				continue
 			}
 			seen[identity(endpoint)] = true
-			address := net.JoinHostPort(endpoint.Addresses[0], strconv.Itoa(port))
-			found[address] = replica{address: address, leaving: endpoint.Conditions.Terminating != nil && *endpoint.Conditions.Terminating}
+			open = open || serving(endpoint)
+			address := net.JoinHostPort(endpoint.Addresses[0], strconv.Itoa(number))
+			found[address] = replica{address: address, secure: secure, closing: !serving(endpoint) || terminating(endpoint)}
 		}
 	}
-	if len(found) > 0 {
+	if open {
 		return found, nil
 	}
-	if len(slices) == 0 {
+	if len(published) == 0 {
 		return nil, fmt.Errorf("no replica of the gateway found: Service %s has no EndpointSlices in a namespace that is watched", cfg.Service)
 	}
-	return nil, fmt.Errorf("no replica of the gateway found: the EndpointSlices of Service %s have no ready endpoint with port %s", cfg.Service, cfg.APIPort)
+	return nil, fmt.Errorf("no replica of the gateway found: the EndpointSlices of Service %s have no ready endpoint with port %s", cfg.Service, name)
 }
 
-// apiPort returns the number of the API port: a number is taken as it is, since
-// the API is rarely a port of the Service; a name has to be in the slice.
-func apiPort(slice *discoveryv1.EndpointSlice, port string) (int, bool) {
+// gone reports whether an endpoint cannot route requests any more.
+func gone(endpoint discoveryv1.Endpoint) bool {
+	return len(endpoint.Addresses) == 0 || terminating(endpoint) && !serving(endpoint)
+}
+
+func terminating(endpoint discoveryv1.Endpoint) bool {
+	return endpoint.Conditions.Terminating != nil && *endpoint.Conditions.Terminating
+}
+
+// apiPort is the port of the state API: a number is taken as it is, since the API
+// is rarely a port of the Service; a name has to be in the slice.
+func (c Config) apiPort(slice *discoveryv1.EndpointSlice) (int, bool, bool) {
+	n, ok := namedPort(slice, c.APIPort)
+	return n, false, ok
+}
+
+// Ports that gateways call those for requests of clients.
+var (
+	plainNames  = []string{"web", "http", "http2"}
+	secureNames = []string{"websecure", "https"}
+)
+
+// doors are the ports to try for probes, best first.
+func (c Config) doors(secure bool) []string {
+	switch {
+	case c.ProbePort != "":
+		return []string{c.ProbePort}
+	case secure:
+		return append(slices.Clone(secureNames), plainNames...)
+	}
+	return append(slices.Clone(plainNames), secureNames...)
+}
+
+// door is the port for probes; secure prefers one with TLS.
+func (c Config) door(secure bool) portOf {
+	return func(slice *discoveryv1.EndpointSlice) (int, bool, bool) {
+		for _, name := range c.doors(secure) {
+			if n, ok := namedPort(slice, name); ok {
+				return n, slices.Contains(secureNames, name) || name == "443" || name == "8443", true
+			}
+		}
+		return 0, false, false
+	}
+}
+
+// namedPort returns the number of a port by its name in a slice; a number stands
+// for itself.
+func namedPort(slice *discoveryv1.EndpointSlice, port string) (int, bool) {
 	if n, err := strconv.Atoi(port); err == nil {
 		return n, true
 	}

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"time"
+
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"sluice.dev/sluice/config"
@@ -27,6 +29,14 @@ type Want struct {
 	// Indirect says that the gateway sends requests to the Service's own address,
 	// so that the endpoints are none of its state.
 	Indirect bool
+
+	// Level that is pinned; the best that there is where empty.
+	Level Level
+	// Probe is how to see from outside that the change is in force; nil where
+	// there is no way.
+	Probe *Probe
+	// Waited is how long of a grace is over for certain.
+	Waited time.Duration
 }
 
 // Backend is one port of the user's Service that the Ingress routes to.

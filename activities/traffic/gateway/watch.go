@@ -26,7 +26,7 @@ const (
 
 // look compares one replica with what is wanted; its error says, after the
 // address of the replica, why it cannot be asked.
-type look func(ctx context.Context, address string) (verdict, error)
+type look func(ctx context.Context, r replica) (verdict, error)
 
 // verdict is what one look says.
 type verdict struct {
@@ -35,27 +35,28 @@ type verdict struct {
 	// blind says that the replica looks the same with and without the change, so
 	// that only time can tell.
 	blind bool
+	// closed says that the replica has closed its doors.
+	closed bool
 	// seen is what is different, for people, after the address of the replica.
 	seen string
 }
 
 // watch follows the replicas of one gateway until all of them confirm.
 type watch struct {
-	cfg      Config
-	view     View
-	tell     func(string)
-	look     look
-	start    time.Time
-	replicas map[string]*follower
-	updates  chan update
-	told     string
-	toldAt   time.Time
+	rung
+	grace, dwell time.Duration
+	tell         Tell
+	start        time.Time
+	replicas     map[string]*follower
+	updates      chan update
+	told         string
+	toldAt       time.Time
 }
 
 // follower is what is known of one replica.
 type follower struct {
 	stop    context.CancelFunc
-	leaving atomic.Bool
+	closing atomic.Bool
 	// last look, of which there is none yet where looked is zero.
 	last   verdict
 	err    error
@@ -72,13 +73,13 @@ type update struct {
 	err      error
 }
 
-func newWatch(cfg Config, view View, tell func(string), look look) *watch {
-	return &watch{cfg: cfg, view: view, tell: tell, look: look, start: time.Now(),
+func newWatch(cfg Config, r rung, tell Tell) *watch {
+	return &watch{rung: r, grace: cfg.grace(), dwell: cfg.dwell(r.level), tell: tell, start: time.Now(),
 		replicas: map[string]*follower{}, updates: make(chan update)}
 }
 
-// confirm returns the number of replicas when every one that is listed has
-// confirmed from the first to the last look of the dwell. The list is read again
+// confirm returns the number of replicas that route requests when every one that
+// is listed has confirmed from the first to the last look of the dwell. The list is read again
 // all the time, so that a replica that joins has to confirm too and one that is
 // gone is not waited for.
 func (w *watch) confirm(ctx context.Context) (int, error) {
@@ -87,10 +88,10 @@ func (w *watch) confirm(ctx context.Context) (int, error) {
 	tick := time.NewTicker(listInterval)
 	defer tick.Stop()
 	for {
-		listErr := w.list(ctx)
+		listErr := w.relist(ctx)
 		confirmed, progress := w.state(listErr)
 		if listErr == nil && confirmed == len(w.replicas) {
-			return confirmed, nil
+			return w.open(), nil
 		}
 		w.report(progress)
 		select {
@@ -103,9 +104,20 @@ func (w *watch) confirm(ctx context.Context) (int, error) {
 	}
 }
 
-// list follows replicas that are new and forgets those that are gone.
-func (w *watch) list(ctx context.Context) error {
-	listed, err := replicasOf(w.view, w.cfg)
+// open counts the replicas that have not closed their doors.
+func (w *watch) open() int {
+	n := 0
+	for _, f := range w.replicas {
+		if !f.last.closed {
+			n++
+		}
+	}
+	return n
+}
+
+// relist follows replicas that are new and forgets those that are gone.
+func (w *watch) relist(ctx context.Context) error {
+	listed, err := w.list()
 	for address, f := range w.replicas {
 		if _, there := listed[address]; !there {
 			f.stop()
@@ -118,23 +130,24 @@ func (w *watch) list(ctx context.Context) error {
 			followed, stop := context.WithCancel(ctx)
 			f = &follower{stop: stop}
 			w.replicas[address] = f
-			go w.follow(followed, f, address)
+			f.closing.Store(r.closing)
+			go w.follow(followed, f, r)
 		}
-		f.leaving.Store(r.leaving)
+		f.closing.Store(r.closing)
 	}
 	return err
 }
 
 // follow looks at one replica again and again.
-func (w *watch) follow(ctx context.Context, f *follower, address string) {
+func (w *watch) follow(ctx context.Context, f *follower, r replica) {
 	for {
 		u := update{follower: f, begun: time.Now()}
-		u.verdict, u.err = w.look(ctx, address)
-		if f.leaving.Load() && errors.Is(u.err, syscall.ECONNREFUSED) {
+		u.verdict, u.err = w.look(ctx, r)
+		if f.closing.Load() && (errors.Is(u.err, syscall.ECONNREFUSED) || errors.Is(u.err, syscall.EHOSTUNREACH)) {
 			// It has closed its doors: no request can reach it any more.
-			u.verdict, u.err = verdict{done: true}, nil
+			u.verdict, u.err = verdict{done: true, closed: true}, nil
 		}
-		if u.verdict.blind && time.Since(w.start) < w.cfg.grace() {
+		if u.verdict.blind && time.Since(w.start) < w.grace {
 			u.verdict = verdict{seen: "shows no difference, since the canary has no endpoints: only time can tell"}
 		}
 		select {
@@ -144,7 +157,7 @@ func (w *watch) follow(ctx context.Context, f *follower, address string) {
 		}
 		pause := pollInterval
 		if u.err == nil && u.verdict.done {
-			pause = min(w.cfg.dwell(), idleInterval)
+			pause = min(w.dwell, idleInterval)
 		}
 		select {
 		case <-time.After(pause):
@@ -178,7 +191,7 @@ func (w *watch) state(listErr error) (confirmed int, progress string) {
 	var others []string
 	for _, address := range slices.Sorted(maps.Keys(w.replicas)) {
 		switch f := w.replicas[address]; {
-		case f.confirmed(w.cfg.dwell()):
+		case f.confirmed(w.dwell):
 			confirmed++
 		case f.err != nil:
 			others = append(others, address+" "+f.err.Error())
@@ -199,5 +212,5 @@ func (w *watch) report(progress string) {
 		return
 	}
 	w.told, w.toldAt = progress, time.Now()
-	w.tell(progress)
+	w.tell(progress, 0)
 }

@@ -51,6 +51,23 @@ func newRolloutOf(t *testing.T, patch string) *rollout {
 // newRolloutUnder does the same under another load.
 func newRolloutUnder(t *testing.T, patch string, under harness.LoadOptions) *rollout {
 	t.Helper()
+	r := deployed(t, patch)
+	under.Duration = limit
+	var err error
+	r.load, err = r.StartLoad(r.ctx, under)
+	require.NoError(t, err)
+	return r
+}
+
+// newIdleRollout deploys the seed's application for a case without any request.
+func newIdleRollout(t *testing.T) *rollout {
+	t.Helper()
+	return deployed(t, "")
+}
+
+// deployed is a case whose application answers at every gateway.
+func deployed(t *testing.T, patch string) *rollout {
+	t.Helper()
 	b := start(t)
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
@@ -66,9 +83,6 @@ func newRolloutUnder(t *testing.T, patch string, under harness.LoadOptions) *rol
 	r.awaitGateway()
 	var err error
 	r.before, err = b.Snapshot(ctx, r.namespace)
-	require.NoError(t, err)
-	under.Duration = limit
-	r.load, err = b.StartLoad(ctx, under)
 	require.NoError(t, err)
 	return r
 }

@@ -1,0 +1,141 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"sluice.dev/sluice/tests/harness"
+	"sluice.dev/sluice/workflows"
+)
+
+// measuredStep is a step of a document that decides by metrics.
+type measuredStep struct {
+	// route is traffic or matches, hold how it waits; none where empty.
+	route, hold string
+	// metrics as YAML flow maps.
+	metrics []string
+}
+
+// document is a Rollout of the seed's Deployment.
+type document struct {
+	steps []measuredStep
+	// whole and bake are metrics of the whole rollout and of the bake.
+	whole, bake []string
+}
+
+// pace is how the metrics of the cases are measured: quickly, since the sandbox's
+// Prometheus scrapes every second.
+const pace = "interval: 1s, window: 5s, duration: 6s"
+
+// successRate is judged by a sequential test that needs few requests.
+const successRate = "{template: app/success-rate, name: errors, " + pace + ", test: {margin: {ratio: 2, delta: 0.05}}, onFail: rollback}"
+
+// write makes the file of the document.
+func (d document) write(t *testing.T, prometheus string) string {
+	t.Helper()
+	var b strings.Builder
+	fmt.Fprintf(&b, "apiVersion: sluice.dev/v1alpha1\nkind: Rollout\nmetadata: {name: measured}\nspec:\n"+
+		"  workloadRef: {apiVersion: apps/v1, kind: Deployment, name: demo}\n  prometheus: [{name: main, address: %q}]\n", prometheus)
+	if d.whole != nil {
+		fmt.Fprintf(&b, "  analysis: {metrics: [%s]}\n", strings.Join(d.whole, ", "))
+	}
+	fmt.Fprint(&b, "  strategy:\n    canary:\n      trafficRoutings: [{service: demo, gracePeriodSeconds: 1, ingress: {name: demo}}]\n      steps:\n")
+	for _, s := range d.steps {
+		fmt.Fprintf(&b, "      - %s\n        replicas: 2\n        analysis: {metrics: [%s]}\n", s.route, strings.Join(s.metrics, ", "))
+		if s.hold != "" {
+			fmt.Fprintf(&b, "        hold: %s\n", s.hold)
+		}
+	}
+	if d.bake != nil {
+		fmt.Fprintf(&b, "      bake: {duration: 90s, analysis: {metrics: [%s]}}\n", strings.Join(d.bake, ", "))
+	}
+	path := filepath.Join(t.TempDir(), "rollout.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
+	return path
+}
+
+// startMeasured starts the rollout of v2 by a document, with environment
+// variables for its pods.
+func (r *rollout) startMeasured(d document, env ...string) {
+	r.t.Helper()
+	args := []string{"start", "-f", d.write(r.t, r.Sandbox.State().Inside.PrometheusURL), "--image", "main=" + harness.Image("v2")}
+	for _, e := range env {
+		args = append(args, "--set-env", "main:"+e)
+	}
+	r.sluice(args...)
+}
+
+// returnedBy waits until the metrics have returned everything to v1, and requires
+// that a verdict says why.
+func (r *rollout) returnedBy(where string) workflows.Status {
+	r.t.Helper()
+	s := r.await(workflows.PhaseRolledBack, 0)
+	require.Contains(r.t, s.Result.Reason, where)
+	require.Empty(r.t, s.Decisions, "no person")
+	last := s.Analyses[len(s.Analyses)-1]
+	require.NotEmpty(r.t, last.State.Metrics, "the numbers are in the status")
+	r.t.Logf("%s", s.Result.Reason)
+	return s
+}
+
+// finishBad ends the load of a case whose version answered badly: nothing else
+// was lost. It reports what that has cost the users, next to what a rule of three
+// one-minute failures would have cost at the same rate.
+func (r *rollout) finishBad(s workflows.Status) {
+	r.t.Helper()
+	r.settle()
+	report, err := r.load.Finish(r.ctx)
+	require.NoError(r.t, err)
+	w := report.Whole
+	bad := w.Statuses[500]
+	require.Zero(r.t, w.TransportErrors, "transport errors: %v", w.Examples)
+	require.Equal(r.t, bad, w.Lost(), "lost by the rollout: %v", w.Examples)
+	require.Positive(r.t, bad)
+	first := w.Examples[0].At
+	decided := decidedAt(s)
+	rest := routeGone(s)
+	r.t.Logf("%d requests, %d answered badly by v2, 0 lost by the rollout; verdict %s after the first bad answer, at 0 after %s; "+
+		"three one-minute failures take 180 s at the earliest, which extrapolates to %.0f bad answers",
+		w.Requests, bad, decided.Sub(first).Round(100*time.Millisecond), rest.Sub(first).Round(100*time.Millisecond),
+		float64(bad)/rest.Sub(first).Seconds()*180)
+	require.Less(r.t, decided.Sub(first), 3*time.Minute)
+}
+
+// decidedAt is when the verdict came.
+func decidedAt(s workflows.Status) time.Time {
+	for _, e := range s.Timeline {
+		if strings.Contains(e.Text, ": Fail: ") {
+			return e.At
+		}
+	}
+	return time.Time{}
+}
+
+// routeGone is when no request went to canary any more.
+func routeGone(s workflows.Status) time.Time {
+	decided := decidedAt(s)
+	for _, e := range s.Timeline {
+		if !e.At.Before(decided) && strings.HasPrefix(e.Text, "route weight 0") {
+			return e.At
+		}
+	}
+	return time.Time{}
+}
+
+// passedSamples waits until the analysis that runs has judged n samples, and
+// returns when it began.
+func (r *rollout) passedSamples(n int) time.Time {
+	r.t.Helper()
+	var began time.Time
+	require.NoError(r.t, harness.Await(r.ctx, "samples were judged", r.analysing(func(a workflows.AnalysisStatus) bool {
+		began = a.State.Began
+		return len(a.State.Metrics) > 0 && a.State.Metrics[0].Judged() >= n
+	})))
+	return began
+}

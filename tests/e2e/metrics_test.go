@@ -1,0 +1,179 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"sluice.dev/sluice/activities/analysis/verdict"
+	"sluice.dev/sluice/tests/harness"
+	"sluice.dev/sluice/workflows"
+)
+
+// analysing says that an analysis which runs fits, with the numbers of its last
+// heartbeat as `sluice status` knows them.
+func (r *rollout) analysing(fits func(workflows.AnalysisStatus) bool) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		out, err := r.Sluice(ctx, r.namespace, "status", harness.Demo, "-o", "json")
+		if err != nil {
+			return false, err
+		}
+		var s workflows.Status
+		if err := json.Unmarshal([]byte(out.Stdout), &s); err != nil {
+			return false, err
+		}
+		for _, a := range s.Analyses {
+			if a.Running && fits(a) {
+				return true, nil
+			}
+		}
+		return false, nil
+	}
+}
+
+// TestMetricsPromoteAlone promotes a good version without a person, by the
+// metrics of the application and then by those of the gateway.
+func TestMetricsPromoteAlone(t *testing.T) {
+	r := newRollout(t)
+	r.startMeasured(document{steps: []measuredStep{
+		{route: "traffic: 30%", metrics: []string{
+			successRate,
+			"{template: app/latency, " + pace + ", test: {margin: {ratio: 2, delta: 0.05}}}",
+			"{template: app/latency-p95, " + pace + ", maxRatio: 20}",
+			"{template: app/request-rate, " + pace + "}",
+			"{template: app/error-budget-burn, " + pace + "}",
+		}},
+		{route: "traffic: 50%", metrics: []string{
+			"{template: traefik/success-rate, " + pace + ", test: {margin: {ratio: 2, delta: 0.05}}}",
+			"{template: traefik/latency, " + pace + ", test: {margin: {ratio: 2, delta: 0.05}}}",
+			"{template: traefik/latency-p99, " + pace + ", maxRatio: 20}",
+			"{template: traefik/request-rate, " + pace + "}",
+			"{template: traefik/error-budget-burn, " + pace + "}",
+		}},
+	}})
+	s := r.await(workflows.PhasePromoted, 0)
+	require.Empty(t, s.Decisions, "no person")
+	require.Len(t, s.Analyses, 2)
+	for _, a := range s.Analyses {
+		require.Len(t, a.State.Metrics, 5)
+		for _, m := range a.State.Metrics {
+			require.Equal(t, verdict.Pass, m.Outcome, "%s: %s", m.Metric, m.Reason)
+		}
+	}
+	r.checkShare("promoted", "v2", 100)
+	r.finish()
+	r.restored("v2")
+}
+
+func TestMetricsReturnFromErrors(t *testing.T) {
+	r := newRollout(t)
+	r.startMeasured(document{steps: []measuredStep{{route: "traffic: 20%", metrics: []string{successRate}}}}, "FAIL_SHARE=0.2")
+	r.finishBad(r.returnedBy("the metrics of step 1: errors: canary is worse"))
+	r.restored("v1")
+}
+
+func TestMetricsReturnFromLatency(t *testing.T) {
+	r := newRollout(t)
+	r.startMeasured(document{steps: []measuredStep{{route: "traffic: 20%", metrics: []string{
+		"{template: app/latency, args: {le: \"0.1\"}, " + pace + ", onFail: rollback}",
+	}}}}, "LATENCY=200ms", "LATENCY_SHARE=0.3")
+	r.returnedBy("the metrics of step 1: app-latency: canary is worse")
+	r.finish()
+	r.restored("v1")
+}
+
+// TestMetricsReturnFromACohort sends only requests from Android to a version that
+// fails only for those.
+func TestMetricsReturnFromACohort(t *testing.T) {
+	r := newRollout(t)
+	r.startMeasured(document{steps: []measuredStep{{
+		route: "matches: [{headers: [{name: user-agent, value: android}]}]", metrics: []string{successRate},
+	}}}, "FAIL_HEADER=user-agent:android", "FAIL_SHARE=0.2")
+	r.finishBad(r.returnedBy("the metrics of step 1: errors"))
+	r.restored("v1")
+}
+
+// TestMetricsReturnFromStep2 lets a version turn bad while step 2 waits for a
+// person, after its metrics have passed.
+func TestMetricsReturnFromStep2(t *testing.T) {
+	r := newRollout(t)
+	r.startMeasured(document{steps: []measuredStep{
+		{route: "traffic: 30%", metrics: []string{successRate}},
+		{route: "traffic: 50%", hold: "approval", metrics: []string{successRate}},
+	}}, "FAIL_SHARE=0.2", "FAIL_AFTER=35s")
+	r.await(workflows.PhaseHolding, 2)
+	r.finishBad(r.returnedBy("the metrics of step 2: errors"))
+	r.restored("v1")
+}
+
+// TestMetricsReturnFromTheBake lets a version turn bad when it has all requests.
+func TestMetricsReturnFromTheBake(t *testing.T) {
+	r := newRollout(t)
+	r.startMeasured(document{
+		steps: []measuredStep{{route: "traffic: 30%", metrics: []string{successRate}}},
+		bake:  []string{"{template: app/success-rate, name: errors, " + pace + ", test: {bound: 0.02}, onFail: rollback}"},
+	}, "FAIL_SHARE=0.2", "FAIL_AFTER=30s")
+	s := r.await(workflows.PhaseBaking, 2)
+	require.Equal(t, 100, s.Confirmed.Weight)
+	r.finishBad(r.returnedBy("the metrics of the bake: errors"))
+	r.restored("v1")
+}
+
+// TestMetricsWithoutRequests has no client at all: what is not known stops the
+// rollout until a person overrides it, and then returns by the policy of step 2.
+func TestMetricsWithoutRequests(t *testing.T) {
+	r := newIdleRollout(t)
+	empty := "{template: app/success-rate, name: errors, interval: 1s, limits: {consecutiveNoData: 3}, onNoData: "
+	r.startMeasured(document{steps: []measuredStep{
+		{route: "traffic: 30%", metrics: []string{empty + "pause}"}},
+		{route: "traffic: 50%", metrics: []string{empty + "rollback}"}},
+	}})
+	s := r.await(workflows.PhaseStuck, 1)
+	require.Contains(t, s.Failure, "no requests since the last sample; 3 times in a row")
+	out, err := r.Sluice(r.ctx, r.namespace, "promote", harness.Demo)
+	require.NoError(t, err)
+	require.NotZero(t, out.Code, "without a reason")
+	r.sluice("promote", harness.Demo, "--reason", "nobody shops at night")
+	s = r.await(workflows.PhaseRolledBack, 0)
+	require.Contains(t, s.Result.Reason, "the metrics of step 2: errors: no requests")
+	require.Equal(t, "nobody shops at night", s.Decisions[len(s.Decisions)-1].Reason)
+	r.restored("v1")
+}
+
+// long is a metric that needs many samples, so that something can happen to it.
+const long = "{template: app/latency-p95, name: slow, interval: 1s, window: 10s, count: 15, maxRatio: 50, limits: {consecutiveErrors: 2}}"
+
+func TestPrometheusKilledWhileMeasuring(t *testing.T) {
+	r := newRollout(t)
+	r.startMeasured(document{steps: []measuredStep{{route: "traffic: 30%", metrics: []string{long}}}})
+	r.passedSamples(3)
+	require.NoError(t, r.Sandbox.Kill(r.ctx, "prometheus"))
+	require.NoError(t, harness.Await(r.ctx, "the verdict is Error", r.analysing(func(a workflows.AnalysisStatus) bool {
+		return len(a.State.Metrics) > 0 && a.State.Metrics[0].Outcome == verdict.Error
+	})))
+	require.Equal(t, workflows.PhaseHolding, r.await(workflows.PhaseHolding, 1).Phase, "nothing is promoted by what is not known")
+	require.NoError(t, r.Sandbox.Start(r.ctx, "prometheus"))
+	s := r.await(workflows.PhasePromoted, 0)
+	require.Positive(t, s.Analyses[0].State.Metrics[0].Errors)
+	r.finish()
+	r.restored("v2")
+}
+
+func TestWorkerKilledWhileMeasuring(t *testing.T) {
+	r := newRollout(t)
+	r.startMeasured(document{steps: []measuredStep{{route: "traffic: 30%", metrics: []string{long}}}})
+	// The state that the server has is as old as the last heartbeat.
+	began := r.passedSamples(3)
+	r.crashWorker()
+	s := r.await(workflows.PhasePromoted, 0)
+	require.Len(t, s.Analyses, 1)
+	require.Equal(t, began.UTC(), s.Analyses[0].State.Began.UTC(), "it went on from the last heartbeat")
+	require.Equal(t, 15, s.Analyses[0].State.Metrics[0].Judged())
+	history, err := r.History(r.ctx, harness.DemoWorkflow(r.namespace), "")
+	require.NoError(t, err)
+	require.Less(t, len(history.Events), 150, "samples are no events")
+	r.finish()
+	r.restored("v2")
+}

@@ -40,7 +40,7 @@ var versions = map[string][]string{kruise.Group: {"v1beta1", "v1alpha1"}, own.Gr
 const syncTimeout = 60 * time.Second
 
 // openCaches begins to watch and returns when the caches are filled.
-func openCaches(ctx context.Context, w *Watcher) (*caches, error) {
+func openCaches(ctx context.Context, w *Watcher) error {
 	c := &caches{rollouts: map[string][]cache.SharedIndexInformer{}, resources: map[string]schema.GroupVersionResource{}}
 	namespaces := w.Namespaces
 	if len(namespaces) == 0 {
@@ -49,7 +49,7 @@ func openCaches(ctx context.Context, w *Watcher) (*caches, error) {
 	for _, group := range crds.Groups {
 		version, err := served(w.Kube.Discovery(), group)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if version == "" {
 			continue
@@ -61,13 +61,15 @@ func openCaches(ctx context.Context, w *Watcher) (*caches, error) {
 		}
 	}
 	if len(c.resources) == 0 {
-		return nil, fmt.Errorf("the cluster knows no Rollouts: install their definitions with `sluice crds --install`")
+		return fmt.Errorf("the cluster knows no Rollouts: install their definitions with `sluice crds --install`")
 	}
 	labelled := func(o *metav1.ListOptions) { o.LabelSelector = release.LabelBypass }
 	for _, ns := range namespaces {
 		c.workloads = append(c.workloads, appsinformers.NewFilteredDeploymentInformer(w.Kube, ns, 0, cache.Indexers{}, labelled))
 	}
-	return c, c.start(ctx, w)
+	// The first events ask the caches whose they are.
+	w.caches = c
+	return c.start(ctx, w)
 }
 
 // served returns the version of Rollouts to read; empty where there is none.

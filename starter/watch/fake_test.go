@@ -158,9 +158,7 @@ func inBench(t *testing.T, change func(*unstructured.Unstructured), test func(b 
 			Kube: b.server, Dynamic: b.client, Control: b.temporal, Cluster: "default", Home: "sluice-system", Identity: "me",
 			Log: slog.New(slog.DiscardHandler),
 		})
-		var err error
-		b.caches, err = openCaches(ctx, b.Watcher)
-		require.NoError(t, err)
+		require.NoError(t, openCaches(ctx, b.Watcher))
 		b.stopped = ctx
 		defer func() {
 			cancel()

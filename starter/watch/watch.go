@@ -102,8 +102,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	if err := w.checkKruise(ctx); err != nil {
 		return err
 	}
-	var err error
-	if w.caches, err = openCaches(ctx, w); err != nil {
+	if err := openCaches(ctx, w); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)

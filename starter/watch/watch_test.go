@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -64,6 +65,18 @@ func TestRestartedWatcherStartsNothingTwice(t *testing.T) {
 		b.look()
 		require.Empty(t, b.temporal.started)
 		require.True(t, b.following(webKey))
+	})
+}
+
+func TestRestartedWatcherFindsLabelledWorkloads(t *testing.T) {
+	inBench(t, nil, func(b *bench) {
+		b.look()
+		again := New(b.Options)
+		defer again.queue.ShutDown()
+		require.NoError(t, openCaches(b.ctx, again))
+		synctest.Wait()
+		require.Equal(t, 1, again.queue.Len())
+		require.NotNil(t, again.caches.workload("shop", "demo"))
 	})
 }
 

@@ -1,0 +1,105 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"sluice.dev/sluice/tests/sandbox"
+)
+
+// WatchAddresses are where watchers inside listen for the API server, one per
+// replica: every address of the sandbox's range is its own.
+var WatchAddresses = []string{"192.0.2.50", "192.0.2.51"}
+
+// Watcher is a `sluice watch` that runs inside the sandbox.
+type Watcher struct {
+	cmd  *sandbox.Cmd
+	logs io.Closer
+	path string
+	from int64
+}
+
+// StartWatch starts a watcher inside with the rights of deploy/rbac/watch.yaml,
+// and returns when its log has the text. Its log is appended to
+// logs/sluice-watch.log.
+func (b *Bed) StartWatch(ctx context.Context, until string, args ...string) (*Watcher, error) {
+	kubeconfig, err := b.Identity(ctx, "watch.yaml", "sluice-watch")
+	if err != nil {
+		return nil, err
+	}
+	path := b.Sandbox.Dir().Log("sluice-watch")
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening the watcher's log: %w", err)
+	}
+	begin, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, fmt.Errorf("opening the watcher's log: %w", err)
+	}
+	args = append([]string{"watch", "--kubeconfig", kubeconfig, "--watch-metrics-address", ""}, args...)
+	cmd := b.Sandbox.Command(context.WithoutCancel(ctx), b.Programs.Sluice, args...)
+	cmd.Stdout, cmd.Stderr = file, file
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting a watcher: %w", err)
+	}
+	w := &Watcher{cmd: cmd, logs: file, path: path, from: begin}
+	return w, w.Await(ctx, until)
+}
+
+// HookArgs are the flags of a watcher that serves the webhooks on one of the
+// WatchAddresses.
+func HookArgs(replica int) []string {
+	address := WatchAddresses[replica] + ":9443"
+	return []string{"--webhook-address", address, "--webhook-url", "https://" + address}
+}
+
+// Log is what the watcher has logged.
+func (w *Watcher) Log() ([]byte, error) {
+	log, err := os.ReadFile(w.path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the watcher's log: %w", err)
+	}
+	return log[w.from:], nil
+}
+
+// Await waits until the watcher has logged a text.
+func (w *Watcher) Await(ctx context.Context, text string) error {
+	return Await(ctx, fmt.Sprintf("the watcher logs %q", text), func(context.Context) (bool, error) {
+		log, err := w.Log()
+		if err != nil || bytes.Contains(log, []byte(text)) {
+			return err == nil, err
+		}
+		select {
+		case <-w.cmd.Ended():
+			return false, fmt.Errorf("the watcher ended: see %s: %s", w.path, log)
+		default:
+			return false, nil
+		}
+	})
+}
+
+// Stop ends the watcher in order, so that another may lead at once.
+func (w *Watcher) Stop() error {
+	if err := w.cmd.Signal(unix.SIGTERM); err != nil {
+		return fmt.Errorf("stopping the watcher: %w", err)
+	}
+	<-w.cmd.Ended()
+	return w.logs.Close()
+}
+
+// Kill ends the watcher as a machine that fails would, and waits for its end.
+func (w *Watcher) Kill() error {
+	if err := w.cmd.Kill(); err != nil {
+		return fmt.Errorf("killing the watcher: %w", err)
+	}
+	<-w.cmd.Ended()
+	return w.logs.Close()
+}
+
+// PID is the number of the watcher's process inside.
+func (w *Watcher) PID() int { return w.cmd.PID() }

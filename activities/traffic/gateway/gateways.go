@@ -50,6 +50,8 @@ type Gateways struct {
 	client  *http.Client
 	// doors is for probes, each of which has a connection of its own.
 	doors *http.Client
+	// pace of all who ask.
+	pace pace
 }
 
 // New returns the gateways of a cluster. Their replicas are asked through
@@ -111,7 +113,7 @@ func (g *Gateways) Confirm(ctx context.Context, class string, want Want, tell Te
 		return result, waitGrace(ctx, cfg.grace(), want.Waited, tell)
 	}
 	var err error
-	result.Replicas, err = newWatch(cfg, r, tell).confirm(ctx)
+	result.Replicas, err = newWatch(cfg, r, &g.pace, tell).confirm(ctx)
 	return result, err
 }
 

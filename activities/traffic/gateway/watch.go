@@ -46,6 +46,7 @@ type watch struct {
 	rung
 	grace, dwell time.Duration
 	tell         Tell
+	pace         *pace
 	start        time.Time
 	replicas     map[string]*follower
 	updates      chan update
@@ -73,8 +74,8 @@ type update struct {
 	err      error
 }
 
-func newWatch(cfg Config, r rung, tell Tell) *watch {
-	return &watch{rung: r, grace: cfg.grace(), dwell: cfg.dwell(r.level), tell: tell, start: time.Now(),
+func newWatch(cfg Config, r rung, p *pace, tell Tell) *watch {
+	return &watch{rung: r, grace: cfg.grace(), dwell: cfg.dwell(r.level), tell: tell, pace: p, start: time.Now(),
 		replicas: map[string]*follower{}, updates: make(chan update)}
 }
 
@@ -85,8 +86,7 @@ func newWatch(cfg Config, r rung, tell Tell) *watch {
 func (w *watch) confirm(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	tick := time.NewTicker(listInterval)
-	defer tick.Stop()
+	defer w.pace.enter()()
 	for {
 		listErr := w.relist(ctx)
 		confirmed, progress := w.state(listErr)
@@ -97,7 +97,7 @@ func (w *watch) confirm(ctx context.Context) (int, error) {
 		select {
 		case u := <-w.updates:
 			u.follower.take(u)
-		case <-tick.C:
+		case <-time.After(w.pace.pause(listInterval)):
 		case <-ctx.Done():
 			return confirmed, fmt.Errorf("%s: %w", progress, context.Cause(ctx))
 		}
@@ -160,7 +160,7 @@ func (w *watch) follow(ctx context.Context, f *follower, r replica) {
 			pause = min(w.dwell, idleInterval)
 		}
 		select {
-		case <-time.After(pause):
+		case <-time.After(w.pace.pause(pause)):
 		case <-ctx.Done():
 			return
 		}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -25,6 +27,16 @@ func ServiceRecordOf(s *corev1.Service) (*release.ServiceRecord, error) {
 			release.AnnotationRelease, s.Namespace, s.Name, err)
 	}
 	return r, nil
+}
+
+// OwnSelector is the selector of a Service as the user wrote it: without the key
+// that a rollout has added, which its record names.
+func OwnSelector(s *corev1.Service) map[string]string {
+	selector := maps.Clone(s.Spec.Selector)
+	if _, ours := s.Annotations[release.AnnotationRelease]; ours {
+		delete(selector, appsv1.DefaultDeploymentUniqueLabelKey)
+	}
+	return selector
 }
 
 // fenceService refuses a write to a Service that a later operation of this

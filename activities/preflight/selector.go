@@ -4,14 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/release"
@@ -31,15 +28,6 @@ func (i *inspection) isolateBySelector() {
 		i.refuse(object, fmt.Sprintf("its selector belongs to rollout %s of workflow %s", record.ID, record.WorkflowID),
 			"end that rollout (sluice abort), or, if its workflow is gone, run sluice repair")
 	}
-}
-
-// selectorOf is the selector of a Service as the user wrote it.
-func selectorOf(s *corev1.Service) labels.Set {
-	selector := labels.Set(maps.Clone(s.Spec.Selector))
-	if _, ours := s.Annotations[release.AnnotationRelease]; ours {
-		delete(selector, appsv1.DefaultDeploymentUniqueLabelKey)
-	}
-	return selector
 }
 
 // headless says whether a Service has no address of its own: it lists pods, for

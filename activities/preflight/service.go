@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/release"
 )
 
@@ -27,7 +28,7 @@ func (i *inspection) findService() error {
 		i.refuse(object+" spec.type", "ExternalName has no pods", "name the Service that selects the pods of the workload")
 	case len(s.Spec.Selector) == 0:
 		i.refuse(object+" spec.selector", "it is empty", "name the Service that selects the pods of the workload")
-	case i.deployment != nil && !labels.SelectorFromSet(selectorOf(s)).Matches(labels.Set(i.deployment.Spec.Template.Labels)):
+	case i.deployment != nil && !labels.SelectorFromSet(kube.OwnSelector(s)).Matches(labels.Set(i.deployment.Spec.Template.Labels)):
 		i.refuse(object+" spec.selector", fmt.Sprintf("%s does not select the pods of Deployment %s", labels.Set(s.Spec.Selector), i.deployment.Name), "name the Service of this workload, or correct its selector")
 	default:
 		i.service = s

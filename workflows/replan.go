@@ -22,6 +22,8 @@ func (r *run) judgeReplan(m Message) (string, error) {
 		return "", errors.New("the workload cannot be changed while it is rolled out: abort first")
 	case m.Rollout.Traffic.Service != doc.Traffic.Service || m.Rollout.Traffic.Ingress != doc.Traffic.Ingress:
 		return "", errors.New("the route cannot be changed while the workload is rolled out: abort first")
+	case m.Rollout.BySelector() != doc.BySelector():
+		return "", errors.New("the isolation cannot be changed while the workload is rolled out: abort first")
 	case r.world.MaybePromoting:
 		return "", errors.New("too late: the new revision is being made stable")
 	case r.phase == PhaseChecking:

@@ -74,13 +74,13 @@ func TestEditedHoldCountsFromItsBeginning(t *testing.T) {
 
 func TestEditsThatAreRefused(t *testing.T) {
 	b := newBench(t)
-	other, route, empty := seed(), seed(), seed()
+	other, route, empty, isolation := seed(), seed(), seed(), seedBySelector()
 	other.Workload.Name = "another"
 	route.Traffic.Ingress.Name = "another"
 	empty.Steps = nil
-	wants := []string{"workload cannot be changed", "route cannot be changed", "with its steps"}
+	wants := []string{"workload cannot be changed", "route cannot be changed", "with its steps", "isolation cannot be changed"}
 	answers := make([]*answer, len(wants))
-	for i, doc := range []config.Rollout{other, route, empty} {
+	for i, doc := range []config.Rollout{other, route, empty, isolation} {
 		answers[i] = b.update(time.Duration(i+1)*time.Minute, workflows.VerbReplan, workflows.Message{Rollout: &doc})
 	}
 	b.signal(time.Hour, workflows.VerbAbort, nil)

@@ -154,7 +154,7 @@ func validateExtras(r *report, d *draft, canary *own.Canary) {
 	switch Isolation(*canary.Isolation) {
 	case IsolateByLabel, IsolateBySelector:
 	default:
-		r.add(d.settingPath("strategy.canary.isolation", AnnotationIsolation), "unknown isolation", "write label or selector")
+		r.add(d.settingPath("spec.strategy.canary.isolation", AnnotationIsolation), "unknown isolation", "write label or selector")
 	}
 	if canary.PatchPodTemplateMetadata != nil {
 		validatePodMetadata(r, canary.PatchPodTemplateMetadata)

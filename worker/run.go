@@ -34,6 +34,9 @@ func run(ctx context.Context, s settings.Settings, log *slog.Logger) error {
 			return err
 		}
 	}
+	if err := serveProfiles(ctx, s.Worker.ProfilingAddress); err != nil {
+		return err
+	}
 	cluster, err := openCluster(ctx, s, log)
 	if err != nil {
 		return err

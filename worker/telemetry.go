@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"sync/atomic"
 	"time"
 
@@ -45,18 +46,36 @@ func newTelemetry() (*telemetry, error) {
 // serve answers /metrics, /healthz (the process lives) and /readyz (it takes
 // work) on an address until the context ends.
 func (t *telemetry) serve(ctx context.Context, address string) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return fmt.Errorf("listening for health and metrics on %q: %w", address, err)
-	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", t.answerReady)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	return serve(ctx, "health and metrics", address, mux)
+}
+
+// serveProfiles answers /debug/pprof/ on an address until the context ends;
+// nothing where it is empty.
+func serveProfiles(ctx context.Context, address string) error {
+	if address == "" {
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return serve(ctx, "profiles", address, mux)
+}
+
+// serve answers on an address until the context ends.
+func serve(ctx context.Context, what, address string, handler http.Handler) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("listening for %s on %q: %w", what, address, err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		if err := server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			slog.Error("serving health and metrics", "error", err)
+			slog.Error("serving "+what, "error", err)
 		}
 	}()
 	context.AfterFunc(ctx, func() { _ = server.Close() })

@@ -126,7 +126,7 @@ func TestFile(t *testing.T) {
 func TestEveryOption(t *testing.T) {
 	values := map[string]string{
 		"kube.qps": "3", "kube.burst": "4", "temporal.address": "t:1", "log.level": "warn", "log.format": "json",
-		"worker.metricsAddress": ":1", "worker.healthAddress": ":2", "worker.stopTimeout": "3s",
+		"worker.metricsAddress": ":1", "worker.healthAddress": ":2", "worker.profilingAddress": ":6", "worker.stopTimeout": "3s",
 		"worker.maxConcurrentActivities": "4", "worker.workflowCacheSize": "5", "worker.namespaces": "a,b",
 		"prometheus.address": "http://p:9090",
 		"watch.namespaces":   "a,b", "watch.webhookAddress": ":3", "watch.webhookURL": "https://h:4", "watch.failurePolicy": "Fail",
@@ -246,10 +246,10 @@ func TestRefused(t *testing.T) {
 		{"twice", "cluster: a\ncluster: b", nil, []string{"reading settings file sluice.yaml", "already defined"}},
 		{"wrong types", "kube: {burst: many}\nworker: {stopTimeout: soon}\nlog: {level: loud}", nil, []string{"kube.burst", "worker.stopTimeout", "log.level"}},
 		{"everything wrong", "cluster: a/b\nnamespace: A\nkube: {qps: 0, burst: 0}\ntemporal: {address: host}\nlog: {format: xml}\n" +
-			"worker: {metricsAddress: x, healthAddress: '1', stopTimeout: 0s, maxConcurrentActivities: 0, workflowCacheSize: -1, namespaces: [a, B]}\n" +
+			"worker: {metricsAddress: x, healthAddress: '1', profilingAddress: p, stopTimeout: 0s, maxConcurrentActivities: 0, workflowCacheSize: -1, namespaces: [a, B]}\n" +
 			"gateways: {istio: {kind: envoy, apiPort: x, grace: -1s}, nginx: {kind: ingress-nginx, service: x, apiPort: '70000'}}", nil, []string{
 			`cluster: "a/b"`, `namespace: "A"`, `namespace: "B"`, "kube.qps", "kube.burst", "temporal.address", `unknown format "xml"`,
-			"worker.metricsAddress", "worker.healthAddress", "worker.stopTimeout", "worker.maxConcurrentActivities", "worker.workflowCacheSize",
+			"worker.metricsAddress", "worker.healthAddress", "worker.profilingAddress", "worker.stopTimeout", "worker.maxConcurrentActivities", "worker.workflowCacheSize",
 			"gateways.istio: unknown class", `unknown kind "envoy"`, "apiPort needs a service", "grace cannot be negative",
 			"have no state API", `service "x": write namespace/name`, `apiPort "70000"`,
 		}},

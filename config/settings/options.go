@@ -51,6 +51,7 @@ var commonOptions = []option{
 var workerOptions = []option{
 	{key: "worker.metricsAddress", flag: "metrics-address", value: ":9464", usage: "host:port of /metrics; empty serves none"},
 	{key: "worker.healthAddress", flag: "health-address", value: ":8081", usage: "host:port of the probes; empty serves none"},
+	{key: "worker.profilingAddress", flag: "profiling-address", value: "", usage: "host:port of Go's profiles, for those who look for a fault; empty serves none"},
 	{key: "worker.stopTimeout", flag: "stop-timeout", value: 20 * time.Second, usage: "time for activities to end after a stop"},
 	{key: "worker.maxConcurrentActivities", flag: "max-concurrent-activities", value: 10_000, usage: "activities at once"},
 	{key: "worker.workflowCacheSize", flag: "workflow-cache-size", value: 1_000, usage: "rollouts kept in memory"},

@@ -78,6 +78,9 @@ type Worker struct {
 	// where empty, nothing is served.
 	MetricsAddress string `mapstructure:"metricsAddress"`
 	HealthAddress  string `mapstructure:"healthAddress"`
+	// ProfilingAddress serves Go's profiles under /debug/pprof/. They show what is
+	// in the worker's memory, so that there is none by default.
+	ProfilingAddress string `mapstructure:"profilingAddress"`
 	// StopTimeout is how long activities may go on after a stop was asked for. It
 	// must be shorter than the pod's termination grace period.
 	StopTimeout time.Duration `mapstructure:"stopTimeout"`

@@ -56,6 +56,9 @@ func (w Worker) check(wrong func(key, format string, args ...any)) {
 	if w.HealthAddress != "" && !isAddress(w.HealthAddress) {
 		wrong("worker.healthAddress", "%q is not an address: write host:port or :port", w.HealthAddress)
 	}
+	if w.ProfilingAddress != "" && !isAddress(w.ProfilingAddress) {
+		wrong("worker.profilingAddress", "%q is not an address: write 127.0.0.1:port", w.ProfilingAddress)
+	}
 	if w.StopTimeout <= 0 {
 		wrong("worker.stopTimeout", "must be longer than no time (found %s): without it, activities are cut off at every restart", w.StopTimeout)
 	}

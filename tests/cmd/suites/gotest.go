@@ -38,6 +38,7 @@ type testReader struct {
 	output  map[testKey][]string // of what has not ended, and of builds
 	failing map[string]bool      // packages with a failed test
 	reasons []string             // output of what failed
+	why     []string             // what failed assertions say
 }
 
 func newTestReader(log io.Writer, see func(string)) *testReader {
@@ -103,6 +104,7 @@ func (r *testReader) fail(e event, key testKey) {
 		r.reasons = append(r.reasons, r.unended(e.Package)...)
 	}
 	r.reasons = append(r.reasons, r.output[key]...)
+	r.why = append(r.why, assertions(r.output[key])...)
 	delete(r.output, key)
 }
 

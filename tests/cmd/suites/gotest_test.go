@@ -54,3 +54,26 @@ func TestReader(t *testing.T) {
 		})
 	}
 }
+
+// TestAssertionsOutliveWhatIsLogged makes sure that a dump after a failure does
+// not hide it.
+func TestAssertionsOutliveWhatIsLogged(t *testing.T) {
+	output := []string{
+		"=== RUN   TestA\n", "    a_test.go:7: fine so far\n", "    a_test.go:9: \n",
+		"        \tError Trace:\t/a_test.go:9\n", "        \tError:      \tNot equal: \n",
+		"        \t            \texpected: 1\n", "        \tTest:       \tTestA\n",
+		"    a_test.go:12: status at the end: {\n", "          \"phase\": \"RolledBack\"\n",
+	}
+	require.Equal(t, []string{"Error Trace:\t/a_test.go:9", "Error:      \tNot equal:", "expected: 1", "Test:       \tTestA"}, assertions(output))
+	require.Empty(t, assertions([]string{"    a_test.go:7: fine\n"}))
+
+	long := []string{"        \tError Trace:\t/a_test.go:9\n"}
+	for range 100 {
+		long = append(long, "        \t            \t"+strings.Repeat("x", 1000)+"\n")
+	}
+	long = append(long, "        \tTest:       \tTestA\n")
+	short := assertions(long)
+	require.Len(t, short, blockLines+1)
+	require.Equal(t, "Test:       \tTestA", short[len(short)-1])
+	require.Less(t, len(short[1]), 300)
+}

@@ -30,6 +30,8 @@ type outcome struct {
 	// why it failed: an error of the runner's, or the output of what failed.
 	err     error
 	reasons []string
+	// what failed assertions say, repeated at the end.
+	why []string
 }
 
 // bad says whether anything failed.
@@ -135,6 +137,7 @@ func (r *runner) tests(ctx context.Context, s step, args []string, log io.Writer
 	err = cmd.Wait()
 	result.counts.add(reader.counts)
 	result.reasons = append(result.reasons, reader.reasons...)
+	result.why = append(result.why, reader.why...)
 	if err != nil && reader.failed == 0 {
 		result.reasons = append(result.reasons, problems.String())
 		return fmt.Errorf("running go test in %s: %w", s.dir, err)

@@ -64,6 +64,9 @@ func (s *screen) result(name string, o outcome) {
 	if o.err != nil {
 		s.line("      " + o.err.Error())
 	}
+	for _, line := range o.why[:min(len(o.why), whyLines)] {
+		s.line("      " + line)
+	}
 	s.line("      all of it is in " + logFolder + "/" + name + ".log")
 }
 

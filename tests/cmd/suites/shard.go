@@ -34,6 +34,7 @@ func (r *runner) shards(ctx context.Context, s step, log io.Writer, show *progre
 	for _, o := range outcomes {
 		result.add(o.counts)
 		result.reasons = append(result.reasons, o.reasons...)
+		result.why = append(result.why, o.why...)
 	}
 	return errors.Join(errs...)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"sluice.dev/sluice/activities/analysis/verdict"
 	"sluice.dev/sluice/tests/harness"
 	"sluice.dev/sluice/workflows"
 )
@@ -25,8 +26,12 @@ type measuredStep struct {
 // document is a Rollout of the seed's Deployment.
 type document struct {
 	steps []measuredStep
-	// whole and bake are metrics of the whole rollout and of the bake.
+	// whole and bake are metrics of the whole rollout, from a step on, and of the
+	// bake.
 	whole, bake []string
+	from        int
+	// servers are YAML flow maps of more servers than the sandbox's.
+	servers []string
 }
 
 // pace is how the metrics of the cases are measured: quickly, since the sandbox's
@@ -41,9 +46,10 @@ func (d document) write(t *testing.T, prometheus string) string {
 	t.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, "apiVersion: sluice.dev/v1alpha1\nkind: Rollout\nmetadata: {name: measured}\nspec:\n"+
-		"  workloadRef: {apiVersion: apps/v1, kind: Deployment, name: demo}\n  prometheus: [{name: main, address: %q}]\n", prometheus)
+		"  workloadRef: {apiVersion: apps/v1, kind: Deployment, name: demo}\n  prometheus: [%s]\n",
+		strings.Join(append([]string{fmt.Sprintf("{name: main, address: %q}", prometheus)}, d.servers...), ", "))
 	if d.whole != nil {
-		fmt.Fprintf(&b, "  analysis: {metrics: [%s]}\n", strings.Join(d.whole, ", "))
+		fmt.Fprintf(&b, "  analysis: {startingStep: %d, metrics: [%s]}\n", max(1, d.from), strings.Join(d.whole, ", "))
 	}
 	fmt.Fprint(&b, "  strategy:\n    canary:\n      trafficRoutings: [{service: demo, gracePeriodSeconds: 1, ingress: {name: demo}}]\n      steps:\n")
 	for _, s := range d.steps {
@@ -58,6 +64,17 @@ func (d document) write(t *testing.T, prometheus string) string {
 	path := filepath.Join(t.TempDir(), "rollout.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
 	return path
+}
+
+// turningBad are environment variables of a version that fails for one request in
+// five as soon as the function is called.
+func (r *rollout) turningBad() (env []string, turn func()) {
+	r.t.Helper()
+	path := filepath.Join(r.t.TempDir(), "bad")
+	return []string{"FAIL_SHARE=0.2", "FAIL_FILE=" + path}, func() {
+		r.t.Helper()
+		require.NoError(r.t, os.WriteFile(path, nil, 0o600))
+	}
 }
 
 // startMeasured starts the rollout of v2 by a document, with environment
@@ -138,4 +155,29 @@ func (r *rollout) passedSamples(n int) time.Time {
 		return len(a.State.Metrics) > 0 && a.State.Metrics[0].Judged() >= n
 	})))
 	return began
+}
+
+// passedAll waits until every metric of the analysis of a step has passed.
+func (r *rollout) passedAll(step int) {
+	r.t.Helper()
+	require.NoError(r.t, harness.Await(r.ctx, fmt.Sprintf("the metrics of step %d have passed", step), r.analysing(func(a workflows.AnalysisStatus) bool {
+		if a.Step != step || len(a.State.Metrics) == 0 {
+			return false
+		}
+		for _, m := range a.State.Metrics {
+			if m.Outcome != verdict.Pass {
+				return false
+			}
+		}
+		return true
+	})))
+}
+
+// outcomes of the metrics of an analysis, by name.
+func outcomes(a workflows.AnalysisStatus) map[string]verdict.Outcome {
+	all := map[string]verdict.Outcome{}
+	for _, m := range a.State.Metrics {
+		all[m.Metric] = m.Outcome
+	}
+	return all
 }

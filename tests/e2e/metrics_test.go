@@ -41,13 +41,17 @@ func TestMetricsPromoteAlone(t *testing.T) {
 		{route: "traffic: 30%", metrics: []string{
 			successRate,
 			"{template: app/latency, " + pace + ", test: {margin: {ratio: 2, delta: 0.05}}}",
+			"{template: app/latency-p50, " + pace + ", maxRatio: 20}",
 			"{template: app/latency-p95, " + pace + ", maxRatio: 20}",
+			"{template: app/latency-p99, " + pace + ", maxRatio: 20}",
 			"{template: app/request-rate, " + pace + "}",
 			"{template: app/error-budget-burn, " + pace + "}",
 		}},
 		{route: "traffic: 50%", metrics: []string{
 			"{template: traefik/success-rate, " + pace + ", test: {margin: {ratio: 2, delta: 0.05}}}",
 			"{template: traefik/latency, " + pace + ", test: {margin: {ratio: 2, delta: 0.05}}}",
+			"{template: traefik/latency-p50, " + pace + ", maxRatio: 20}",
+			"{template: traefik/latency-p95, " + pace + ", maxRatio: 20}",
 			"{template: traefik/latency-p99, " + pace + ", maxRatio: 20}",
 			"{template: traefik/request-rate, " + pace + "}",
 			"{template: traefik/error-budget-burn, " + pace + "}",
@@ -57,7 +61,7 @@ func TestMetricsPromoteAlone(t *testing.T) {
 	require.Empty(t, s.Decisions, "no person")
 	require.Len(t, s.Analyses, 2)
 	for _, a := range s.Analyses {
-		require.Len(t, a.State.Metrics, 5)
+		require.Len(t, a.State.Metrics, 7)
 		for _, m := range a.State.Metrics {
 			require.Equal(t, verdict.Pass, m.Outcome, "%s: %s", m.Metric, m.Reason)
 		}
@@ -99,11 +103,14 @@ func TestMetricsReturnFromACohort(t *testing.T) {
 // person, after its metrics have passed.
 func TestMetricsReturnFromStep2(t *testing.T) {
 	r := newRollout(t)
+	env, turn := r.turningBad()
 	r.startMeasured(document{steps: []measuredStep{
 		{route: "traffic: 30%", metrics: []string{successRate}},
 		{route: "traffic: 50%", hold: "approval", metrics: []string{successRate}},
-	}}, "FAIL_SHARE=0.2", "FAIL_AFTER=35s")
+	}}, env...)
 	r.await(workflows.PhaseHolding, 2)
+	r.passedAll(2)
+	turn()
 	r.finishBad(r.returnedBy("the metrics of step 2: errors"))
 	r.restored("v1")
 }
@@ -111,12 +118,14 @@ func TestMetricsReturnFromStep2(t *testing.T) {
 // TestMetricsReturnFromTheBake lets a version turn bad when it has all requests.
 func TestMetricsReturnFromTheBake(t *testing.T) {
 	r := newRollout(t)
+	env, turn := r.turningBad()
 	r.startMeasured(document{
 		steps: []measuredStep{{route: "traffic: 30%", metrics: []string{successRate}}},
 		bake:  []string{"{template: app/success-rate, name: errors, " + pace + ", test: {bound: 0.02}, onFail: rollback}"},
-	}, "FAIL_SHARE=0.2", "FAIL_AFTER=30s")
+	}, env...)
 	s := r.await(workflows.PhaseBaking, 2)
 	require.Equal(t, 100, s.Confirmed.Weight)
+	turn()
 	r.finishBad(r.returnedBy("the metrics of the bake: errors"))
 	r.restored("v1")
 }

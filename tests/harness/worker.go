@@ -27,11 +27,17 @@ type Worker struct {
 // taking is what the worker logs when it takes work.
 const taking = "taking work"
 
-// StartWorker starts a worker inside that asks the gateway's replicas, and
-// returns when it takes work.
+// StartWorker starts a worker inside that asks the gateway's replicas and reads
+// the files of Credentials, and returns when it takes work.
 func (b *Bed) StartWorker(ctx context.Context, args ...string) (*Worker, error) {
-	return b.LaunchWorker(ctx, append([]string{"--gateway", "nginx=traefik:gateway/traefik:api"}, args...)...)
+	if err := os.MkdirAll(b.Credentials(), 0o700); err != nil {
+		return nil, fmt.Errorf("creating the folder of credentials: %w", err)
+	}
+	return b.LaunchWorker(ctx, append([]string{"--gateway", "nginx=traefik:gateway/traefik:api", "--prometheus-credentials", b.Credentials()}, args...)...)
 }
+
+// Credentials is the folder whose files documents may name.
+func (b *Bed) Credentials() string { return b.Sandbox.Dir().Join("credentials") }
 
 // Kill ends the worker as a machine that fails would, and waits for its end.
 func (w *Worker) Kill() error {

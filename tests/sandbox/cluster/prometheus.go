@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"path/filepath"
 	"text/template"
 )
 
@@ -25,6 +26,8 @@ func (p Plan) prometheusConfig() []byte {
 		"Gateways":   targets,
 		"Temporal":   hostPort(temporalIP, temporalMetricsPort),
 		"Kubeconfig": p.Dir.InnerKubeconfig(prometheusUser),
+		"Added":      filepath.Join(p.Dir.Targets(false), "*.json"),
+		"Honoured":   filepath.Join(p.Dir.Targets(true), "*.json"),
 	})
 	return text.Bytes()
 }

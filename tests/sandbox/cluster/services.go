@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"sluice.dev/sluice/tests/sandbox/layout"
@@ -101,6 +102,11 @@ func (p Plan) prometheus() proc.Part {
 func (p Plan) writeConfigs() error {
 	if err := layout.WriteFile(p.Dir.Join(auditPolicyFile), []byte(auditPolicy)); err != nil {
 		return err
+	}
+	for _, honoured := range []bool{false, true} {
+		if err := os.MkdirAll(p.Dir.Targets(honoured), 0o755); err != nil {
+			return fmt.Errorf("creating the folder of Prometheus' targets: %w", err)
+		}
 	}
 	return layout.WriteFile(p.Dir.Join(prometheusFile), p.prometheusConfig())
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -57,6 +58,11 @@ func (a *app) answer(w http.ResponseWriter, r *http.Request) {
 func (a *app) fails(r *http.Request) bool {
 	if a.failHeader != "" && r.Header.Get(a.failHeader) != a.failValue {
 		return false
+	}
+	if a.failFile != "" {
+		if _, err := os.Stat(a.failFile); err != nil {
+			return false
+		}
 	}
 	return time.Since(a.started) >= a.failAfter && happens(a.failShare)
 }

@@ -39,13 +39,15 @@ func TestFails(t *testing.T) {
 		header http.Header
 		want   int
 	}{
-		"never":                {config{failShare: 0}, nil, 200},
-		"always":               {config{failShare: 1}, nil, 500},
-		"with the header":      {config{failShare: 1, failHeader: "user-agent", failValue: "android"}, android, 500},
-		"without the header":   {config{failShare: 1, failHeader: "user-agent", failValue: "android"}, nil, 200},
-		"after the time":       {config{failShare: 1, failAfter: time.Minute}, nil, 500},
-		"not before the time":  {config{failShare: 1, failAfter: 2 * time.Hour}, nil, 200},
-		"another header value": {config{failShare: 1, failHeader: "user-agent", failValue: "ios"}, android, 200},
+		"never":                    {config{failShare: 0}, nil, 200},
+		"always":                   {config{failShare: 1}, nil, 500},
+		"with the header":          {config{failShare: 1, failHeader: "user-agent", failValue: "android"}, android, 500},
+		"without the header":       {config{failShare: 1, failHeader: "user-agent", failValue: "android"}, nil, 200},
+		"after the time":           {config{failShare: 1, failAfter: time.Minute}, nil, 500},
+		"not before the time":      {config{failShare: 1, failAfter: 2 * time.Hour}, nil, 200},
+		"before the file is there": {config{failShare: 1, failFile: "no such file"}, nil, 200},
+		"after the file is there":  {config{failShare: 1, failFile: "app_test.go"}, nil, 500},
+		"another header value":     {config{failShare: 1, failHeader: "user-agent", failValue: "ios"}, android, 200},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

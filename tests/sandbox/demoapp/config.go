@@ -28,6 +28,7 @@ type config struct {
 
 	failShare                       float64
 	failHeader, failValue           string
+	failFile                        string
 	failAfter                       time.Duration
 	latency, startDelay, crashAfter time.Duration
 	latencyShare                    float64
@@ -43,6 +44,7 @@ func readConfig(getenv func(string) string) (config, error) {
 		version:      first(getenv("VERSION"), getenv("IMAGE_TAG"), "unknown"),
 		pod:          first(getenv("HOSTNAME"), getenv("POD_IP")),
 		failAfter:    e.duration("FAIL_AFTER"),
+		failFile:     getenv("FAIL_FILE"),
 		latency:      e.duration("LATENCY"),
 		latencyShare: e.share("LATENCY_SHARE", 1),
 		startDelay:   e.duration("START_DELAY"),

@@ -11,6 +11,7 @@
 //	FAIL_HEADER    name:value; only requests with this header fail, all of them
 //	               unless FAIL_SHARE says less
 //	FAIL_AFTER     duration after the start before which nothing fails
+//	FAIL_FILE      nothing fails before there is a file of this name
 //	LATENCY        duration that answers are delayed by
 //	LATENCY_SHARE  share of requests, 0 to 1, that LATENCY applies to; default 1
 //	START_DELAY    duration after which it begins to listen

@@ -74,6 +74,15 @@ func (d Dir) Cert(file string) string { return d.Join("certs", file) }
 // Log is the log file of a part.
 func (d Dir) Log(part string) string { return d.Join("logs", part+".log") }
 
+// Targets is the folder from whose files, NAME.json, Prometheus reads more
+// targets; honoured are those whose labels go before those of the target.
+func (d Dir) Targets(honoured bool) string {
+	if honoured {
+		return d.Join("targets", "honoured")
+	}
+	return d.Join("targets", "added")
+}
+
 // Control is the control socket.
 func (d Dir) Control() string { return d.Join("run", "control.sock") }
 

@@ -61,7 +61,8 @@ func (w *Watcher) end(ctx context.Context, s *subject, way config.OnDelete) erro
 	}
 	m := workflows.Message{By: "sluice-watch", Reason: "the Rollout was " + cause}
 	if way == config.OnDeleteRollback {
-		return w.send(ctx, s, workflows.VerbAbort, m, cause)
+		_, err := w.send(ctx, s, workflows.VerbAbort, m, cause)
+		return err
 	}
 	switch s.rollout.Phase {
 	case workflows.PhaseChecking:
@@ -72,12 +73,13 @@ func (w *Watcher) end(ctx context.Context, s *subject, way config.OnDelete) erro
 		return nil
 	}
 	if s.rollout.Paused {
-		if err := w.send(ctx, s, workflows.VerbResume, m, cause+fmt.Sprint(s.rollout.Since.Unix())); err != nil {
+		if _, err := w.send(ctx, s, workflows.VerbResume, m, cause+fmt.Sprint(s.rollout.Since.Unix())); err != nil {
 			return err
 		}
 	}
 	m.Full = true
-	return w.send(ctx, s, workflows.VerbPromote, m, cause)
+	_, err := w.send(ctx, s, workflows.VerbPromote, m, cause)
+	return err
 }
 
 // dropHold ends a hold without a rollout: the workload rolls out by itself, or

@@ -19,7 +19,7 @@ import (
 func (w *Watcher) relay(ctx context.Context, s *subject) error {
 	if s.queued != nil && s.queued.Revision == s.rollout.StableRevision {
 		m := workflows.Message{By: s.queued.By, Reason: "the stable template was put back on the workload"}
-		if err := w.send(ctx, s, workflows.VerbAbort, m, "queued "+s.queued.Revision); err != nil {
+		if _, err := w.send(ctx, s, workflows.VerbAbort, m, "queued "+s.queued.Revision); err != nil {
 			return err
 		}
 	}
@@ -52,7 +52,7 @@ func (w *Watcher) relayApproval(ctx context.Context, s *subject) error {
 		return nil
 	}
 	m := workflows.Message{Step: step, By: who.manager, Reason: "status.canaryStatus.currentStepState was set to StepReady"}
-	return w.send(ctx, s, workflows.VerbPromote, m, who.String())
+	return w.sendPatched(ctx, s, workflows.VerbPromote, m, who.String())
 }
 
 // relayJump makes a jump of a nextStepIndex that was patched to another step than
@@ -72,7 +72,19 @@ func (w *Watcher) relayJump(ctx context.Context, s *subject) error {
 		return nil
 	}
 	m := workflows.Message{Step: to, By: who.manager, Reason: fmt.Sprintf("status.canaryStatus.nextStepIndex was set to %d", to)}
-	return w.send(ctx, s, workflows.VerbJump, m, fmt.Sprint(who, " ", to))
+	return w.sendPatched(ctx, s, workflows.VerbJump, m, fmt.Sprint(who, " ", to))
+}
+
+// sendPatched sends what somebody has patched into the status. The status that
+// answers the patch names the message, and the identity of the next one is made
+// from that name, too: an equal patch within the same second is another message,
+// and one patch that is looked at twice is not.
+func (w *Watcher) sendPatched(ctx context.Context, s *subject, verb workflows.Verb, m workflows.Message, cause string) error {
+	id, err := w.send(ctx, s, verb, m, cause+" after "+s.before.Relayed)
+	if err == nil {
+		s.relayed = id
+	}
+	return err
 }
 
 // pausedReason begins the reason of decisions that follow spec.strategy.paused.
@@ -100,7 +112,8 @@ func (w *Watcher) relayPause(ctx context.Context, s *subject) error {
 	}
 	who := authorOf(s.obj, "spec", "strategy", "paused")
 	m := workflows.Message{By: who.manager, Reason: pausedReason + fmt.Sprint(s.doc.Paused)}
-	return w.send(ctx, s, verb, m, fmt.Sprint(who, " ", s.obj.GetGeneration(), " ", s.doc.Paused))
+	_, err = w.send(ctx, s, verb, m, fmt.Sprint(who, " ", s.obj.GetGeneration(), " ", s.doc.Paused))
+	return err
 }
 
 // planReason begins the reason of decisions that follow an edited document.
@@ -112,10 +125,11 @@ func (w *Watcher) relayPlan(ctx context.Context, s *subject) error {
 	if err != nil {
 		return err
 	}
-	told := plan(&in.Rollout)
+	told, edits := plan(&in.Rollout), 0
 	for _, d := range s.rollout.Decisions {
 		if text, ok := strings.CutPrefix(d.Reason, planReason); ok && d.Accepted {
 			told = text
+			edits++
 		}
 	}
 	now := plan(s.doc)
@@ -124,14 +138,16 @@ func (w *Watcher) relayPlan(ctx context.Context, s *subject) error {
 	}
 	who := authorOf(s.obj, "spec", "strategy")
 	m := workflows.Message{Rollout: s.doc, By: who.manager, Reason: planReason + now}
-	return w.send(ctx, s, workflows.VerbReplan, m, now)
+	// The same plan may come again after another one.
+	_, err = w.send(ctx, s, workflows.VerbReplan, m, fmt.Sprint(now, " ", edits))
+	return err
 }
 
 // send sends a message once. Its identity is made from what it follows, so that
 // Temporal, too, takes it once, whichever replica sends it. A refusal is told as
 // an event and not tried again. An error means that it has not arrived: nothing
-// may overwrite what it was made from.
-func (w *Watcher) send(ctx context.Context, s *subject, verb workflows.Verb, m workflows.Message, cause string) error {
+// may overwrite what it was made from. It returns that identity.
+func (w *Watcher) send(ctx context.Context, s *subject, verb workflows.Verb, m workflows.Message, cause string) (string, error) {
 	m.Run = s.rollout.Run
 	sum := sha256.Sum256([]byte(strings.Join([]string{string(s.obj.GetUID()), m.Run, string(verb), fmt.Sprint(m.Step), cause}, "\n")))
 	id := hex.EncodeToString(sum[:16])
@@ -139,7 +155,7 @@ func (w *Watcher) send(ctx context.Context, s *subject, verb workflows.Verb, m w
 	done := w.relayed[id]
 	w.mu.Unlock()
 	if done {
-		return nil
+		return id, nil
 	}
 	answer, err := w.Control.Send(ctx, s.rollout.WorkflowID, verb, m, control.SendOptions{RequestID: id, Identity: "sluice-watch:" + m.By})
 	var refused *control.Refused
@@ -149,12 +165,12 @@ func (w *Watcher) send(ctx context.Context, s *subject, verb workflows.Verb, m w
 		w.event(ctx, s, warning, "Refused", fmt.Sprintf("%s by %s: %s", verb, m.By, refused.Text), id)
 	case errors.As(err, &ended):
 	case err != nil:
-		return fmt.Errorf("relaying %s by %s: %w", verb, m.By, err)
+		return "", fmt.Errorf("relaying %s by %s: %w", verb, m.By, err)
 	default:
 		w.Log.Info("relayed", "rollout", s.key.String(), "verb", verb, "by", m.By, "answer", answer.Text)
 	}
 	w.mu.Lock()
 	w.relayed[id] = true
 	w.mu.Unlock()
-	return nil
+	return id, nil
 }

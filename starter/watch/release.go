@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -61,7 +62,9 @@ func (w *Watcher) judge(ctx context.Context, s *subject, last control.Status) (t
 	active := activeOf(sets)
 	refused, pause := w.refused(ctx, s, last)
 	switch {
-	case len(active) == 1 && workload.Revision(active[0].Spec.Template) == s.revision:
+	case runs(active, s.revision) && (len(active) == 1 || !s.hold.Slipped):
+		// It is what runs, or one side of a rolling update that began without us and
+		// can end only if nothing holds it.
 		return 0, w.lift(ctx, s)
 	case aborted(s, last):
 		s.waiting = fmt.Sprintf("revision %s was aborted (%s) and is held: change the template, or annotate the Rollout with %s=%s",
@@ -72,7 +75,7 @@ func (w *Watcher) judge(ctx context.Context, s *subject, last control.Status) (t
 		s.waiting = fmt.Sprintf("revision %s is held: no pod of the stable revision is ready, so there would be nothing to return to", s.revision)
 		return awayPause, nil
 	case len(active) > 1:
-		s.waiting = fmt.Sprintf("revision %s is held: %d ReplicaSets have pods: undo the rolling update (kubectl rollout undo), or wait until it is over", s.revision, len(active))
+		s.waiting = fmt.Sprintf("revision %s is held: %d ReplicaSets have pods: a rolling update was under way; put the template of one of them back, so that it can end", s.revision, len(active))
 		return awayPause, nil
 	case refused != "":
 		s.waiting = fmt.Sprintf("revision %s is held: its rollout was refused: %s", s.revision, refused)
@@ -182,6 +185,11 @@ func (w *Watcher) replicaSets(ctx context.Context, d *appsv1.Deployment) ([]apps
 		}
 	}
 	return sets, nil
+}
+
+// runs says that one of them has a revision.
+func runs(sets []appsv1.ReplicaSet, revision string) bool {
+	return slices.ContainsFunc(sets, func(rs appsv1.ReplicaSet) bool { return workload.Revision(rs.Spec.Template) == revision })
 }
 
 // activeOf returns those that have pods.

@@ -44,6 +44,8 @@ type subject struct {
 	rollout *control.Status
 	// waiting says why a held revision is not rolled out.
 	waiting string
+	// relayed identifies the message that was made of a patch of the status.
+	relayed string
 }
 
 // look gathers what is known about a Rollout.
@@ -156,7 +158,7 @@ func plan(doc *config.Rollout) string {
 func (s *subject) facts(w *Watcher) projection.Facts {
 	f := projection.Facts{
 		Generation: s.obj.GetGeneration(), Deleting: s.deleting(), Disabled: s.disabled(), Problem: s.problem,
-		Open: s.open(), Held: s.hold != nil || s.queued != nil, Waiting: s.waiting, Now: w.Now(),
+		Open: s.open(), Held: s.hold != nil || s.queued != nil, Waiting: s.waiting, Relayed: s.relayed, Now: w.Now(),
 	}
 	if s.doc != nil {
 		f.Steps, f.RolloutHash = len(s.doc.Steps), plan(s.doc)

@@ -248,6 +248,46 @@ func TestWhatPeopleWriteBecomesMessages(t *testing.T) {
 	}
 }
 
+// approve patches the status at a given second.
+func (b *bench) approve() {
+	b.t.Helper()
+	b.edit(func(o *unstructured.Unstructured) {
+		o.SetManagedFields(nil)
+		written(o, "kubectl-kruise", `{"f:status":{"f:canaryStatus":{"f:currentStepState":{}}}}`)
+		require.NoError(b.t, unstructured.SetNestedField(o.Object, "StepReady", "status", "canaryStatus", "currentStepState"))
+	})
+}
+
+func TestRefusedApprovalCanBeGivenAgainAtOnce(t *testing.T) {
+	inBench(t, nil, func(b *bench) {
+		b.rolling()
+		b.temporal.refuse = "paused: resume it first"
+		b.approve()
+		require.Equal(t, projection.StepPaused, b.look().CurrentStepState)
+		require.Len(t, b.temporal.sent, 1, "one patch is one message")
+		b.temporal.refuse = ""
+		b.approve() // within the same second
+		b.look()
+		require.Len(t, b.temporal.sent, 2)
+		require.NotEqual(t, b.temporal.sent[0].id, b.temporal.sent[1].id)
+	})
+}
+
+func TestApprovalHasOneIdentityForAllReplicas(t *testing.T) {
+	inBench(t, nil, func(b *bench) {
+		b.rolling()
+		b.approve()
+		seen := b.object()
+		b.look()
+		b.relayed = map[string]bool{} // another replica, that sees what the first saw
+		s, err := b.Watcher.look(b.ctx, seen)
+		require.NoError(t, err)
+		require.NoError(t, b.relay(b.ctx, s))
+		require.Len(t, b.temporal.sent, 2)
+		require.Equal(t, b.temporal.sent[0].id, b.temporal.sent[1].id)
+	})
+}
+
 func TestApprovalIsNotLostWhileTemporalIsAway(t *testing.T) {
 	inBench(t, nil, func(b *bench) {
 		b.rolling()

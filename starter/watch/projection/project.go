@@ -1,6 +1,7 @@
 package projection
 
 import (
+	"cmp"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,6 +28,9 @@ type Facts struct {
 	// Waiting says why a held revision is not rolled out; Held that there is one.
 	Held    bool
 	Waiting string
+	// Relayed identifies the message that was just made of a patch of the status;
+	// empty where none was.
+	Relayed string
 	// Now is the time of transitions.
 	Now time.Time
 }
@@ -50,6 +54,7 @@ func Project(before Status, f Facts) Status {
 		s.Phase, s.Message = PhaseInitial, "Workload Not Found"
 	case f.Open && f.Rollout != nil:
 		s.open(before, f)
+		s.Relayed = cmp.Or(f.Relayed, before.Relayed)
 	case f.Held:
 		s.held(before, f)
 	default:
@@ -86,7 +91,8 @@ func (s *Status) overrule(f Facts) {
 func (s *Status) rest(before Status, f Facts) {
 	s.Phase = PhaseHealthy
 	revision := before.stable()
-	if f.Workload != nil && (f.Workload.Complete || revision == "") {
+	if f.Workload != nil && f.Workload.Complete {
+		// What a rolling update is still replacing is neither stable nor not.
 		revision = f.Workload.Revision
 	}
 	c := s.canary(f)

@@ -21,6 +21,9 @@ type Status struct {
 	// columns of kubectl.
 	CurrentStepIndex int32  `json:"currentStepIndex"`
 	CurrentStepState string `json:"currentStepState"`
+	// Relayed identifies the last message that was made of a patch of this status,
+	// while the rollout is open: what is patched after it is another message.
+	Relayed string `json:"relayed,omitempty"`
 }
 
 // CanaryStatus is how far the canary is.

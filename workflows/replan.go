@@ -35,7 +35,7 @@ func (r *run) judgeReplan(m Message) (string, error) {
 // replan takes over an edited document. Where only holds differ the step goes on
 // and the hold in force is the edited one, counted from its beginning. Otherwise
 // the rollout continues, as Kruise does, at the first step that has as many
-// canary pods as there are, the present one first.
+// canary pods as the present one had, the present one first.
 func (r *run) replan(ctx workflow.Context, doc *config.Rollout) {
 	before := r.in.Rollout
 	traffic := before.Traffic
@@ -50,8 +50,13 @@ func (r *run) replan(ctx workflow.Context, doc *config.Rollout) {
 		r.note(ctx, fmt.Sprintf("the document was edited: step %d goes on", r.step+1))
 		return
 	}
+	// After a jump back there are more pods than the step asks for.
+	size := r.canary.Total
+	if r.step < len(before.Steps) {
+		size = before.Steps[r.step].Replicas.Of(r.world.Replicas)
+	}
 	full := r.full
-	r.goTo(stepFor(doc, r.step, r.canary.Total, r.world.Replicas))
+	r.goTo(stepFor(doc, r.step, size, r.world.Replicas))
 	r.full = full
 	r.note(ctx, fmt.Sprintf("the document was edited: going on at step %d of %d", r.step+1, len(doc.Steps)+1))
 }

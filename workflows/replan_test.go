@@ -56,6 +56,25 @@ func TestEditedPlanJumpsToTheFirstStepThatIsLargeEnough(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func TestEditedPlanStaysAtAStepThatWasJumpedBackTo(t *testing.T) {
+	b := newBench(t)
+	doc := edited(func(steps []config.Step) []config.Step {
+		steps[0].Weight = new(15)
+		return steps
+	})
+	b.signal(time.Minute, workflows.VerbPromote, workflows.Message{Step: 1})
+	b.signal(2*time.Minute, workflows.VerbJump, workflows.Message{Step: 1})
+	b.signal(3*time.Minute, workflows.VerbReplan, workflows.Message{Rollout: doc})
+	b.at(4*time.Minute, func() {
+		s := b.status()
+		require.Equal(t, 1, s.Step, s.Message)
+		require.Equal(t, 15, s.Confirmed.Weight)
+	})
+	b.signal(5*time.Minute, workflows.VerbAbort, nil)
+	_, err := b.run(seed())
+	require.NoError(t, err)
+}
+
 func TestEditedHoldCountsFromItsBeginning(t *testing.T) {
 	b := newBench(t)
 	timed := func(d time.Duration) *config.Rollout {

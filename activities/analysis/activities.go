@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -62,7 +63,7 @@ func (a *Activities) secret(ctx context.Context, namespace string, c config.Cred
 	}
 	secret, err := a.Kube.CoreV1().Secrets(namespace).Get(ctx, c.Secret, metav1.GetOptions{})
 	if err != nil {
-		return "", kube.Failure(err, fmt.Sprintf("reading Secret %s/%s", namespace, c.Secret))
+		return "", unreadable(err, "Secret", namespace, c.Secret)
 	}
 	text, ok := secret.Data[c.Key]
 	if !ok {
@@ -99,7 +100,19 @@ func (a *Activities) configMap(ctx context.Context, namespace, name string) (map
 	}
 	found, err := a.Kube.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return nil, kube.Failure(err, fmt.Sprintf("reading ConfigMap %s/%s", namespace, name))
+		return nil, unreadable(err, "ConfigMap", namespace, name)
 	}
 	return found.Data, nil
+}
+
+// unreadable says why an object that a document names was not read. A missing
+// right is granted per namespace and by name, so that it is not part of what the
+// worker always has.
+func unreadable(err error, kind, namespace, name string) error {
+	doing := fmt.Sprintf("reading %s %s/%s", kind, namespace, name)
+	if apierrors.IsForbidden(err) {
+		return kube.Retryable(kube.ErrForbidden, "%s: %w: grant get on the %s %s in namespace %s, as deploy/rbac/metrics.yaml does",
+			doing, err, kind, name, namespace)
+	}
+	return kube.Failure(err, doing)
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
+
 	"sluice.dev/sluice/activities/analysis/prom"
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/config"
@@ -29,7 +31,7 @@ func (a *Activities) PrepareAnalysis(ctx context.Context, req PrepareRequest) (P
 	}
 	clients, err := a.clients(ctx, namespace, rollout.Prometheus)
 	if err != nil {
-		return Prepared{}, err
+		return Prepared{}, refused(err)
 	}
 	for _, placed := range rollout.Analyses() {
 		subject := req.Subject
@@ -41,6 +43,19 @@ func (a *Activities) PrepareAnalysis(ctx context.Context, req PrepareRequest) (P
 		}
 	}
 	return Prepared{Rollout: rollout, Warnings: reach(ctx, clients)}, nil
+}
+
+// refused ends the rollout for what is wrong with a server's description; what a
+// later try may read is tried again. Temporal looks at the outermost error only.
+func refused(err error) error {
+	var failure *temporal.ApplicationError
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.As(err, &failure) && !failure.NonRetryable():
+		return kube.Retryable(failure.Type(), "%s", err)
+	}
+	return kube.Terminal(kube.ErrRefused, "%s", err)
 }
 
 // reach asks every server something that needs no data.
@@ -57,9 +72,21 @@ func reach(ctx context.Context, clients map[string]*prom.Client) []string {
 	return warnings
 }
 
-// Resolve fills in the metrics that are described in ConfigMaps.
+// Resolve fills in the metrics that are described in ConfigMaps. What a later try
+// may read, such as a ConfigMap that the worker has no right to yet, is an error
+// that Temporal retries; otherwise the error is config.Errors.
 func Resolve(ctx context.Context, a *Activities, rollout config.Rollout) (config.Rollout, error) {
-	return config.Resolve(rollout, func(name string) (map[string]string, error) {
-		return a.configMap(ctx, rollout.Namespace, name)
+	var passing error
+	full, err := config.Resolve(rollout, func(name string) (map[string]string, error) {
+		data, err := a.configMap(ctx, rollout.Namespace, name)
+		var failure *temporal.ApplicationError
+		if errors.As(err, &failure) && !failure.NonRetryable() {
+			passing = err
+		}
+		return data, err
 	})
+	if passing != nil {
+		return rollout, passing
+	}
+	return full, err
 }

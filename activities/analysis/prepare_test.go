@@ -1,16 +1,22 @@
 package analysis_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
+	k8stesting "k8s.io/client-go/testing"
 
 	"sluice.dev/sluice/activities/analysis"
+	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/config"
 )
 
@@ -60,6 +66,9 @@ func TestPrepareRefuses(t *testing.T) {
 	secret := config.Prometheus{Name: "main", Address: "http://127.0.0.1:1", Timeout: config.Duration(1e9), MaxBytes: 1 << 20, Bearer: &config.Credential{Secret: "prom", Key: "token"}}
 	_, err = b.prepare(&config.Analysis{}, secret)
 	require.ErrorContains(t, err, `secrets "prom" not found`)
+	var failure *temporal.ApplicationError
+	require.ErrorAs(t, err, &failure)
+	require.True(t, failure.NonRetryable(), "refused at once")
 
 	_, err = newBench(t, nil).prepare(&config.Analysis{})
 	require.ErrorContains(t, err, "no Prometheus is known")
@@ -90,5 +99,28 @@ func TestCredentialFiles(t *testing.T) {
 	for _, name := range []string{"/etc/passwd", "../passwd", "other"} {
 		_, err = b.prepare(&config.Analysis{}, server(name))
 		require.Error(t, err, name)
+	}
+}
+
+// TestRightsThatAreMissing are granted while it waits: nothing is refused for good.
+func TestRightsThatAreMissing(t *testing.T) {
+	b := newBench(t, newPrometheus(t, nil))
+	cluster := fake.NewClientset()
+	cluster.PrependReactor("get", "*", func(action k8stesting.Action) (bool, runtime.Object, error) {
+		get := action.(k8stesting.GetAction)
+		return true, nil, apierrors.NewForbidden(get.GetResource().GroupResource(), get.GetName(), errors.New("no rule"))
+	})
+	b.a.Kube = cluster
+	secret := config.Prometheus{Name: "main", Address: "http://127.0.0.1:1", Timeout: config.Duration(1e9), MaxBytes: 1 << 20, Bearer: &config.Credential{Secret: "prom", Key: "token"}}
+	for remedy, prepare := range map[string]func() (analysis.Prepared, error){
+		"grant get on the ConfigMap shared in namespace shop": func() (analysis.Prepared, error) { return b.prepare(pending()) },
+		"grant get on the Secret prom in namespace shop":      func() (analysis.Prepared, error) { return b.prepare(&config.Analysis{}, secret) },
+	} {
+		_, err := prepare()
+		require.ErrorContains(t, err, remedy)
+		var failure *temporal.ApplicationError
+		require.ErrorAs(t, err, &failure)
+		require.Equal(t, kube.ErrForbidden, failure.Type())
+		require.False(t, failure.NonRetryable(), remedy)
 	}
 }

@@ -128,6 +128,7 @@ func (r *run) turn(ctx workflow.Context, err error) error {
 		r.goTo(order.step)
 	case VerbRevise:
 		r.revising, r.change = true, order.change
+		r.world.ConfirmRefill = confirmsRefill(ctx)
 		r.goTo(0)
 	case verbVerdict:
 		return r.turn(ctx, order.cause)

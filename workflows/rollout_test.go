@@ -240,7 +240,7 @@ func TestNewRevisionStartsAgainWithoutLoss(t *testing.T) {
 	require.Equal(t, "v3", result.Revision)
 	require.Equal(t, []string{
 		"inspect", "hold v2", "canary v2 1", "route 0", "route 10", "canary v2 2", "route 30",
-		"route 0", "hold v3", "canary v3 1", "route 10", "canary v3 5", "route 100", "promote v3",
+		"route 0", "hold v3", "canary v3 1", "route 0", "route 10", "canary v3 5", "route 100", "promote v3",
 		"route 0", "unroute", "release",
 	}, b.cluster.ops())
 }

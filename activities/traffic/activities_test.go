@@ -130,13 +130,15 @@ func requireTerminal(t *testing.T, err error, errType string) {
 
 func TestSetRouteWaitsForEndpoints(t *testing.T) {
 	cases := map[string]func(*RouteRequest){
-		"canary": func(r *RouteRequest) { r.NeedCanary = 2 },
+		"canary": func(r *RouteRequest) { r.NeedCanary = 1 },
 		"stable": func(r *RouteRequest) { r.NeedStable = 3 },
 	}
 	for name, need := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFixture(t, kubetest.Ingress(), canary("r1", 3, 0))
+				f.server.Put(slice(kubetest.Namespace, "demo-canary"))
+				synctest.Wait()
 				req := request(4, 0)
 				need(&req)
 				done := make(chan error)
@@ -147,7 +149,7 @@ func TestSetRouteWaitsForEndpoints(t *testing.T) {
 				synctest.Wait()
 				require.Empty(t, f.server.Writes())
 				f.server.Put(slice(kubetest.Namespace, "demo", "10.1.0.1", "10.1.0.2", "10.1.0.3"))
-				f.server.Put(slice(kubetest.Namespace, "demo-canary", "10.1.0.8", "10.1.0.9"))
+				f.server.Put(slice(kubetest.Namespace, "demo-canary", "10.1.0.9"))
 				require.NoError(t, <-done)
 				require.Equal(t, []string{"update ingresses demo-canary"}, f.server.Writes())
 			})

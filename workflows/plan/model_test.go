@@ -28,11 +28,13 @@ type model struct {
 	toCanary, all bool
 	// inCanary and inStable: requests may be in flight to that side.
 	inCanary, inStable bool
-	// known: every gateway has the endpoints of the workload's pods.
-	known     bool
-	promoting bool
-	annotated bool
-	next      int
+	// known: every gateway has the endpoints of the workload's pods; canaryKnown:
+	// and of a pod of the canary that stays.
+	known       bool
+	canaryKnown bool
+	promoting   bool
+	annotated   bool
+	next        int
 	service
 }
 
@@ -55,6 +57,7 @@ func (m *model) do(op plan.Operation) error {
 		m.canary = m.canaryAsked
 	case plan.SetRoute:
 		m.toCanary, m.all = carriesTraffic(op.Route), op.Route.Weight == 100
+		m.canaryKnown = m.canaryKnown || op.NeedCanary > 0
 	case plan.RemoveRoute:
 		m.toCanary = false
 	case plan.Drain:
@@ -146,6 +149,7 @@ func (m *model) ensureCanary(op plan.Operation) error {
 	if m.canaryRev != m.template {
 		m.canary = 0
 	}
+	m.canaryKnown = m.canaryKnown && m.canary > 0
 	m.backed, m.canaryAsked, m.canaryRev = true, op.Replicas, m.template
 	return nil
 }
@@ -153,6 +157,9 @@ func (m *model) ensureCanary(op plan.Operation) error {
 func (m *model) setRoute(op plan.Operation) error {
 	if carriesTraffic(op.Route) && (m.canary < max(1, op.NeedCanary) || op.NeedCanary < 1) {
 		return fmt.Errorf("route %v to a canary of %d, guarded by %d", op.Route, m.canary, op.NeedCanary)
+	}
+	if carriesTraffic(op.Route) && !m.canaryKnown {
+		return fmt.Errorf("requests are routed to a canary that a gateway may not know")
 	}
 	if carriesTraffic(op.Route) && m.canaryRev != m.template && !m.promoting {
 		return fmt.Errorf("requests are routed to a superseded revision")

@@ -85,8 +85,12 @@ type World struct {
 	CanaryAsked int `json:"canaryAsked,omitempty"`
 	// MaybeRoute: the canary route may exist.
 	MaybeRoute bool `json:"maybeRoute,omitempty"`
-	// RouteExists: it does, and the gateway knows it.
+	// RouteExists: it does, and the gateway knows it and a pod behind it that is
+	// there to stay.
 	RouteExists bool `json:"routeExists,omitempty"`
+	// ConfirmRefill: pods that replace all earlier ones of the canary are confirmed
+	// behind the route, as the first ones are, before it carries requests.
+	ConfirmRefill bool `json:"confirmRefill,omitempty"`
 	// Asked is the route that was last written, Confirmed the one that the
 	// gateway follows.
 	Asked     traffic.Route `json:"asked"`

@@ -235,6 +235,7 @@ func TestRandomJumpsAndRevisions(t *testing.T) {
 				case 1:
 					if w.Held {
 						w = drive(t, m, w, empty(r))
+						w.ConfirmRefill = true
 						m.next++
 						w = drive(t, m, w.Begin(plan.Operation{Kind: plan.HoldRevision}), stepTo(r, 0))
 					}

@@ -72,6 +72,7 @@ func TestRevisionIsReplacedBehindANarrowService(t *testing.T) {
 	w = drive(t, m, w, stepTo(r, 1))
 	require.Equal(t, []string{"set-route 0", "drain", "hold-revision"}, words(plan.Revise(r, w)))
 	w = drive(t, m, w, empty(r))
+	w.ConfirmRefill = true
 	m.next++
 	w = drive(t, m, w.Begin(plan.Operation{Kind: plan.HoldRevision}), stepTo(r, 0))
 	require.Equal(t, release.SideStable, w.Narrowed)

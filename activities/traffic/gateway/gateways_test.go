@@ -27,6 +27,7 @@ func TestConfirmAtOnce(t *testing.T) {
 		"header":               {at: 0, live: []config.Match{android}, want: demoWant(func(w *Want) { w.Matches = []config.Match{android} })},
 		"header and cookie":    {at: 5, live: []config.Match{android, cookie("beta")}, want: demoWant(func(w *Want) { w.Weight = 5; w.Matches = []config.Match{cookie("beta"), android} })},
 		"absent":               {at: -1, want: demoWant(func(w *Want) { w.Absent = true })},
+		"canary known":         {at: 0, want: demoWant(func(w *Want) { w.Backed = true })},
 		"servers":              {at: -1, want: demoWant(func(w *Want) { w.Servers = true })},
 		"servers with canary":  {at: 30, want: demoWant(func(w *Want) { w.Servers = true })},
 		"service has upstream": {at: 30, want: demoWant(func(w *Want) { w.Weight = 30; w.Indirect = true })},
@@ -69,6 +70,16 @@ func TestConfirmNever(t *testing.T) {
 			s.both(10)
 			s.endpoints("default", "demo-canary", "http", 8080, "10.244.1.9", "10.244.1.10")
 		}, weight(10), "has 1 servers of canary, 1 of the 2 that are ready"},
+		"old server of canary": {func(s *site) {
+			s.both(0)
+			s.endpoints("default", "demo-canary", "http", 8080, "10.244.1.10")
+		}, demoWant(func(w *Want) { w.Backed = true }), "has 1 servers of canary, 0 of the 1 that are ready"},
+		"server of canary that goes": {func(s *site) {
+			s.both(0)
+			for _, r := range []*traefikReplica{s.first, s.second} {
+				r.set("services/default-demo-demo-80-canary", balancer("10.244.1.9", "10.244.1.8"))
+			}
+		}, demoWant(func(w *Want) { w.Backed = true }), "has 2 servers of canary, 1 of the 1 that are ready"},
 		"canary has no endpoints": {func(s *site) {
 			s.both(10)
 			s.endpoints("default", "demo-canary", "http", 8080)

@@ -81,7 +81,13 @@ func (t traefik) route(ctx context.Context, api traefikAPI, want Want, backend B
 	if v, err := t.matches(ctx, api, want, names); err != nil || !v.done {
 		return v, err
 	}
-	if !want.toCanary() || want.Indirect {
+	if want.Indirect {
+		return verdict{done: true}, nil
+	}
+	if want.Backed {
+		return listed(ctx, api, names.canary, "canary", exactly(ready), ready)
+	}
+	if !want.toCanary() {
 		return verdict{done: true}, nil
 	}
 	return listed(ctx, api, names.canary, "canary", func(open servers) bool { return len(ready) > 0 && open.missing(ready) == 0 }, ready)
@@ -131,8 +137,12 @@ func (t traefik) stable(ctx context.Context, api traefikAPI, want Want, backend 
 	if err != nil {
 		return verdict{seen: err.Error()}, nil
 	}
-	same := func(open servers) bool { return len(open) == len(ready) && open.missing(ready) == 0 }
-	return listed(ctx, api, names.stable, "stable", same, ready)
+	return listed(ctx, api, names.stable, "stable", exactly(ready), ready)
+}
+
+// exactly wants those servers and no others.
+func exactly(ready servers) func(open servers) bool {
+	return func(open servers) bool { return len(open) == len(ready) && open.missing(ready) == 0 }
 }
 
 // listed compares the servers that get new requests with those that are wanted.

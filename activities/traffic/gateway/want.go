@@ -26,6 +26,9 @@ type Want struct {
 	// Servers wants the endpoints of Service instead of a route: exactly those
 	// that are ready and published.
 	Servers bool
+	// Backed wants exactly the ready endpoints of CanaryService behind the route,
+	// also where it sends no request there.
+	Backed bool
 	// Indirect says that the gateway sends requests to the Service's own address,
 	// so that the endpoints are none of its state.
 	Indirect bool

@@ -113,6 +113,7 @@ func (c *change) want() gateway.Want {
 	want := wantOf(c.base, c.req.Ref)
 	want.Level = c.req.Ref.Confirm.Level
 	want.Weight, want.Matches, want.Absent = c.req.Route.Weight, c.req.Route.Matches, c.req.Absent
+	want.Unsure = c.req.Unsure
 	// The route that is guarded and sends no request makes the canary known.
 	want.Backed = c.req.NeedCanary > 0 && c.back() && !c.req.Absent
 	return want

@@ -168,7 +168,9 @@ func (g *Gateways) at(level Level, cfg Config, want Want) (rung, string) {
 		level: LevelState,
 		list:  func() (map[string]replica, error) { return replicasOf(g.view, cfg, cfg.apiPort, cfg.APIPort) },
 		look: func(ctx context.Context, r replica) (verdict, error) {
-			return t.look(ctx, r.address, want)
+			v, err := t.look(ctx, r.address, want)
+			v.blind = v.blind || v.done && want.Unsure
+			return v, err
 		},
 	}, ""
 }

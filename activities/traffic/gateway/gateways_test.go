@@ -291,6 +291,21 @@ func TestConfirmBlind(t *testing.T) {
 	}
 }
 
+// TestConfirmUnsure goes back to a weight that the replicas still show, since
+// they have not got to the one in between.
+func TestConfirmUnsure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		s.both(100)
+		time.AfterFunc(time.Second, func() { s.second.take(0, nil) })
+		time.AfterFunc(2*time.Second, func() { s.second.take(100, nil) })
+		_, took, err := s.confirm(t.Context(), demoWant(func(w *Want) { w.Weight, w.Unsure = 100, true }))
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, took, graces[KindTraefik])
+		require.Less(t, took, graces[KindTraefik]+time.Second)
+	})
+}
+
 func TestConfirmByGrace(t *testing.T) {
 	cases := map[string]struct {
 		cfg  Config

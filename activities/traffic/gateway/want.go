@@ -29,6 +29,9 @@ type Want struct {
 	// Backed wants exactly the ready endpoints of CanaryService behind the route,
 	// also where it sends no request there.
 	Backed bool
+	// Unsure says that the change before was not confirmed: a replica that shows
+	// what is wanted may show it from before that one, and do that one still.
+	Unsure bool
 	// Indirect says that the gateway sends requests to the Service's own address,
 	// so that the endpoints are none of its state.
 	Indirect bool

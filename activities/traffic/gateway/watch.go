@@ -32,7 +32,7 @@ type look func(ctx context.Context, r replica) (verdict, error)
 type verdict struct {
 	// done says that the replica does what is wanted.
 	done bool
-	// blind says that the replica looks the same with and without the change, so
+	// blind says that the replica may look the same with and without the change, so
 	// that only time can tell.
 	blind bool
 	// closed says that the replica has closed its doors.
@@ -148,7 +148,7 @@ func (w *watch) follow(ctx context.Context, f *follower, r replica) {
 			u.verdict, u.err = verdict{done: true, closed: true}, nil
 		}
 		if u.verdict.blind && time.Since(w.start) < w.grace {
-			u.verdict = verdict{seen: "shows no difference, since the canary has no endpoints: only time can tell"}
+			u.verdict = verdict{seen: "shows no difference between before and after: only time can tell"}
 		}
 		select {
 		case w.updates <- u:

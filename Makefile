@@ -13,7 +13,7 @@ define compile
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint replay e2e browser fuzz bench simulate build sandbox clean
+.PHONY: help demo test unit lint replay chaos e2e browser fuzz bench simulate build sandbox clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\): ## \(.*\)/  make \1@\2/p' Makefile | while IFS=@ read -r name text; do printf '%-15s %s\n' "$$name" "$$text"; done
@@ -37,6 +37,10 @@ lint: ## gofmt, go vet, determinism of workflows
 replay: ## workflows that ran before are replayed
 	$(call compile,suites,./cmd/suites)
 	@bin/suites replay
+
+chaos: ## a crash at every write of every kind of rollout
+	$(call compile,suites,./cmd/suites)
+	@bin/suites chaos
 
 e2e: ## rollouts on a sandbox, under load
 	$(call compile,suites,./cmd/suites)

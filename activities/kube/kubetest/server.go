@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 )
@@ -27,6 +28,11 @@ type Server struct {
 	// Admit is a mutating webhook: it may change what every request makes, dry
 	// runs included. Set it before the requests.
 	Admit func(runtime.Object)
+
+	// Observe is told every version of every object, in the order in which they
+	// are stored. It must neither change the object nor call the server. Set it
+	// before the first object.
+	Observe func(watch.EventType, runtime.Object)
 
 	mu       sync.Mutex
 	version  int64
@@ -211,6 +217,7 @@ func (s *Server) store(obj runtime.Object) {
 		m.SetGeneration(1)
 		m.SetResourceVersion(strconv.FormatInt(s.version, 10))
 		must(s.Tracker().Create(gvr, obj, m.GetNamespace()))
+		s.observe(watch.Added, obj)
 		return
 	}
 	m.SetUID(meta(old).GetUID())
@@ -221,9 +228,22 @@ func (s *Server) store(obj runtime.Object) {
 	}
 	m.SetResourceVersion(strconv.FormatInt(s.version, 10))
 	must(s.Tracker().Update(gvr, obj, m.GetNamespace()))
+	s.observe(watch.Modified, obj)
 }
 
 func (s *Server) drop(obj runtime.Object) {
 	m := meta(obj)
 	must(s.Tracker().Delete(resourceOf(obj), m.GetNamespace(), m.GetName()))
+	if s.Observe != nil {
+		s.version++
+		last := obj.DeepCopyObject()
+		meta(last).SetResourceVersion(strconv.FormatInt(s.version, 10))
+		s.observe(watch.Deleted, last)
+	}
+}
+
+func (s *Server) observe(event watch.EventType, obj runtime.Object) {
+	if s.Observe != nil {
+		s.Observe(event, obj.DeepCopyObject())
+	}
 }

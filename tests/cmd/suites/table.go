@@ -68,6 +68,9 @@ func table() []suite {
 		{name: "replay", about: "recorded histories of real rollouts against the workflow of today", steps: []step{
 			{dir: "tests", do: tests, args: []string{"./replay"}},
 		}},
+		{name: "faults", about: "rollouts in memory in which something goes wrong at a write: a sample", steps: []step{
+			{dir: "tests", do: tests, args: []string{"./chaos"}, limit: 10 * time.Minute},
+		}},
 		{name: "build", about: "the sandbox's parts: from nothing about 20 minutes, else seconds", steps: []step{
 			{dir: "tests", do: build, args: []string{"go", "run", "./sandbox/cmd/sluice-sandbox", "build"}, limit: 80 * time.Minute},
 		}},
@@ -88,6 +91,9 @@ func table() []suite {
 		}},
 		{name: "bench", about: "every measurement once, with small counts", extra: true, steps: []step{
 			{dir: "tests", do: tests, args: []string{"./bench"}, limit: 20 * time.Minute},
+		}},
+		{name: "chaos", about: "a crash, and other faults, at every write of every kind of rollout", extra: true, steps: []step{
+			{dir: "tests", do: check, args: []string{"env", "SLUICE_CHAOS_SAMPLE=all", "go", "test", "./chaos", "-count=1", "-timeout=60m"}, limit: time.Hour},
 		}},
 		{name: "fuzz", about: "every fuzz target for a short time", extra: true, steps: []step{
 			{dir: ".", do: fuzz},

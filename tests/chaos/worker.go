@@ -1,0 +1,114 @@
+package chaos
+
+import (
+	"context"
+	"log/slog"
+	"math"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"google.golang.org/grpc"
+
+	"sluice.dev/sluice/activities/kube"
+	"sluice.dev/sluice/activities/preflight"
+	"sluice.dev/sluice/activities/traffic"
+	"sluice.dev/sluice/activities/traffic/gateway"
+	"sluice.dev/sluice/activities/workload"
+	"sluice.dev/sluice/tests/chaos/frontend"
+	fakegateway "sluice.dev/sluice/tests/chaos/gateway"
+	"sluice.dev/sluice/workflows"
+)
+
+// workerProcess is one process of sluice-worker: its connections can be cut at
+// once, which is all that the others see of a crash.
+type workerProcess struct {
+	link   *frontend.Link
+	once   sync.Once
+	ending sync.WaitGroup
+	stop   func()
+}
+
+// clusterName is what the activities' task queue is called after.
+const clusterName = "default"
+
+func silent() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// dial connects to Temporal over a link.
+func (s *sim) dial(link *frontend.Link) client.Client {
+	c, err := client.NewLazyClient(client.Options{
+		HostPort: "passthrough:///memory", Namespace: "default", Logger: sdklog.NewStructuredLogger(silent()), Identity: "memory",
+		ConnectionOptions: client.ConnectionOptions{DialOptions: []grpc.DialOption{s.frontend.Dial(link)}},
+	})
+	s.must(err)
+	return c
+}
+
+// startWorker starts a worker, with what sluice-worker registers.
+func (s *sim) startWorker() {
+	w := &workerProcess{link: frontend.NewLink()}
+	cluster := kube.New(kube.Options{Client: s.client(w), Logger: silent()})
+	s.must(cluster.Start(context.Background()))
+	gateways, err := gateway.New(s.gatewayConfig(), cluster, fakegateway.API(s.replicas))
+	s.must(err)
+	connected := s.dial(w.link)
+	options := worker.Options{
+		WorkerStopTimeout: time.Second, MaxConcurrentWorkflowTaskPollers: 2, MaxConcurrentActivityTaskPollers: 2,
+		DeadlockDetectionTimeout: time.Duration(math.MaxInt64),
+	}
+	deciding := worker.New(connected, workflows.TaskQueue, options)
+	workflows.Register(deciding)
+	acting := worker.New(connected, workflows.ActivityTaskQueue(clusterName), options)
+	acting.RegisterActivity(&preflight.Activities{Cluster: cluster, Routes: traffic.Reader{}, Gateway: traffic.Checker{Gateways: gateways}})
+	acting.RegisterActivity(&traffic.Activities{Cluster: cluster, Gateways: gateways})
+	acting.RegisterActivity(&workload.Activities{Cluster: cluster, Gateway: traffic.Endpoints{Cluster: cluster, Gateways: gateways}})
+	for _, p := range []worker.Worker{acting, deciding} {
+		s.must(p.Start())
+	}
+	w.stop = func() {
+		deciding.Stop()
+		acting.Stop()
+		cluster.Stop()
+		connected.Close()
+	}
+	s.mu.Lock()
+	s.workers = append(s.workers, w)
+	s.mu.Unlock()
+	if !s.running() {
+		w.end()
+	}
+}
+
+// end cuts a worker off and stops what is left of it.
+func (w *workerProcess) end() {
+	w.once.Do(func() {
+		w.link.Cut()
+		w.stop()
+	})
+}
+
+// crash cuts a worker off from everything, at once; another one starts soon.
+func (s *sim) crash(w *workerProcess) {
+	w.once.Do(func() {
+		w.link.Cut()
+		w.ending.Go(w.stop)
+		time.AfterFunc(restarting, func() {
+			if s.running() {
+				s.startWorker()
+			}
+		})
+	})
+}
+
+// stopWorkers ends all of them.
+func (s *sim) stopWorkers() {
+	s.mu.Lock()
+	workers := s.workers
+	s.mu.Unlock()
+	for _, w := range workers {
+		w.end()
+		w.ending.Wait()
+	}
+}

@@ -21,7 +21,7 @@ const (
 
 // suffix of the names that a Deployment's ReplicaSets give to pods: they have no
 // vowels, so that "canary" is none.
-const suffix = "-[bcdfghjklmnpqrstvwxz0-9]{1,12}-[bcdfghjklmnpqrstvwxz0-9]{5}"
+const suffix = "-[^aeiou-]+-[^aeiou-]{5}"
 
 // podsOf is a regular expression, safe inside of a PromQL string, for the names
 // of a Deployment's pods.

@@ -169,7 +169,7 @@ func drawQueries(p *page, sides []analysis.Queries) {
 			{"", q.Value}, {" requests", q.Requests}, {" bad", q.Bad}, {" good", q.Good},
 		} {
 			if one.text != "" {
-				p.paragraph(styleDim, gap+string(q.Side)+one.name+": ", gap+gap+gap, strings.Join(strings.Fields(one.text), " "))
+				p.query(styleDim, gap+string(q.Side)+one.name+": ", gap+gap+gap, strings.Join(strings.Fields(one.text), " "))
 			}
 		}
 	}

@@ -46,7 +46,16 @@ func (p *page) line(s style, text string) {
 
 // paragraph adds text that goes on in indented lines.
 func (p *page) paragraph(s style, first, indent, text string) {
-	for i, line := range wrap(clean(text), p.width-columns.StringWidth(first), p.width-columns.StringWidth(indent)) {
+	p.indented(s, first, indent, wrap(clean(text), p.width-columns.StringWidth(first), p.width-columns.StringWidth(indent)))
+}
+
+// query adds PromQL that goes on in indented lines.
+func (p *page) query(s style, first, indent, text string) {
+	p.indented(s, first, indent, wrapQuery(clean(text), p.width-columns.StringWidth(first), p.width-columns.StringWidth(indent)))
+}
+
+func (p *page) indented(s style, first, indent string, lines []string) {
+	for i, line := range lines {
 		lead := indent
 		if i == 0 {
 			lead = first

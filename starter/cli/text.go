@@ -47,23 +47,54 @@ func pad(text string, width int) string {
 // wrap breaks text into lines, between words where it can: the first of at most
 // first columns, the others of at most rest.
 func wrap(text string, first, rest int) []string {
+	return fill(strings.Fields(text), " ", first, rest)
+}
+
+// wrapQuery breaks PromQL into lines between its words, where it may be broken
+// and joined again without being another query: never inside of a text.
+func wrapQuery(text string, first, rest int) []string {
+	var words []string
+	begin, quote := 0, rune(0)
+	for i, r := range text {
+		switch {
+		case quote != 0:
+			if r == quote && (quote == '`' || !escaped(text[begin:i])) {
+				quote = 0
+			}
+		case strings.ContainsRune("\"'`", r):
+			quote = r
+		case strings.ContainsRune(" ,({)}", r):
+			words = append(words, text[begin:i+1])
+			begin = i + 1
+		}
+	}
+	return fill(append(words, text[begin:]), "", first, rest)
+}
+
+// escaped says whether what follows a text is escaped by its end.
+func escaped(text string) bool {
+	return (len(text)-len(strings.TrimRight(text, `\`)))%2 == 1
+}
+
+// fill puts words into lines, glued.
+func fill(words []string, glue string, first, rest int) []string {
 	const widest = 2 // columns that one character may need
 	limit, rest := max(first, widest), max(rest, widest)
 	var lines []string
 	line := ""
 	end := func() {
-		lines = append(lines, line)
+		lines = append(lines, strings.TrimRight(line, " "))
 		line, limit = "", rest
 	}
-	for _, word := range strings.Fields(text) {
-		if line != "" && columns.StringWidth(line)+1+columns.StringWidth(word) > limit {
+	for _, word := range words {
+		if line != "" && columns.StringWidth(line)+len(glue)+columns.StringWidth(strings.TrimRight(word, " ")) > limit {
 			end()
 		}
 		if line != "" {
-			line += " "
+			line += glue
 		}
 		line += word
-		for columns.StringWidth(line) > limit {
+		for columns.StringWidth(strings.TrimRight(line, " ")) > limit {
 			whole := line
 			line = columns.Truncate(whole, limit, "")
 			if line == "" {

@@ -29,6 +29,26 @@ func TestWrap(t *testing.T) {
 	}
 }
 
+func TestWrapQuery(t *testing.T) {
+	cases := map[string]struct {
+		query string
+		want  []string
+	}{
+		"fits":                  {`up{a="b"}`, []string{`up{a="b"}`}},
+		"after a comma":         {`sum(up{pod=~"web-.*",code="5.."})`, []string{`sum(up{pod=~"web-.*",`, `code="5.."})`}},
+		"never inside of texts": {`up{a="b, c (d)",b='e, f"'}`, []string{`up{a="b, c (d)",`, `b='e, f"'}`}},
+		"quotes in texts":       {`up{a="b\"c, d",e="f\\",g="h"}`, []string{`up{a="b\"c, d",`, `e="f\\",g="h"}`}},
+		"a text that is long":   {`up{a="bcdefghijklmnopqrstuvwxyz0123"}`, []string{"up{", `a="bcdefghijklmnopqrst`, `uvwxyz0123"}`}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := wrapQuery(tc.query, 22, 22)
+			require.Equal(t, tc.want, got)
+			require.Equal(t, tc.query, strings.Join(got, ""))
+		})
+	}
+}
+
 // TestTextFits tries texts of all kinds of characters, at all widths.
 func TestTextFits(t *testing.T) {
 	alphabet := []string{"a", "word", " ", "  ", "\n", "第", "一步", "👩\u200d👩\u200d👧", "e\u0301", "\x1b[2J", "\u202e", "\a", "…", "ﾊ", "🇨🇳", "\xff", "\u200b"}

@@ -38,10 +38,14 @@ type Options struct {
 	Threshold float64
 }
 
+// raised are the multiples of Options.Threshold at which the fixed rule is played
+// beside it: one of them gives as few false alarms as the test.
+var raised = []float64{1, 1.25, 1.5, 2, 2.5, 3, 4}
+
 // Defaults are the options of the printed table.
 func Defaults() Options {
 	return Options{
-		Runs: 300, Seed: 1, Horizon: 30 * time.Minute, Interval: 15 * time.Second,
+		Runs: 1000, Seed: 1, Horizon: 30 * time.Minute, Interval: 15 * time.Second,
 		Test: config.DefaultTest(), Threshold: 3,
 	}
 }
@@ -68,8 +72,15 @@ const (
 // Run plays a case and returns the figures of the sequential test and of the
 // fixed rule on the same requests.
 func Run(c Case, o Options) (test, fixed Figures) {
+	test, all := run(c, o)
+	return test, all[0]
+}
+
+// run returns the figures of the fixed rule for all raised thresholds.
+func run(c Case, o Options) (test Figures, fixed []Figures) {
 	random := rand.New(rand.NewPCG(o.Seed, math.Float64bits(c.Errors+7*c.Canary+c.Rate+c.Weight)))
-	var failed, passed, old []time.Duration
+	var failed, passed []time.Duration
+	old := make([][]time.Duration, len(raised))
 	for range o.Runs {
 		r := play(c, o, random)
 		if r.failed > 0 {
@@ -78,11 +89,16 @@ func Run(c Case, o Options) (test, fixed Figures) {
 		if r.passed > 0 {
 			passed = append(passed, r.passed)
 		}
-		if r.old > 0 {
-			old = append(old, r.old)
+		for i, at := range r.old {
+			if at > 0 {
+				old[i] = append(old[i], at)
+			}
 		}
 	}
-	return figures(failed, passed, o.Runs), figures(old, nil, o.Runs)
+	for _, times := range old {
+		fixed = append(fixed, figures(times, nil, o.Runs))
+	}
+	return figures(failed, passed, o.Runs), fixed
 }
 
 func figures(failed, passed []time.Duration, runs int) Figures {
@@ -101,8 +117,17 @@ func median(times []time.Duration, runs int) time.Duration {
 	return times[runs/2]
 }
 
-// outcome of one run: when each verdict came; 0 where it did not.
-type outcome struct{ failed, passed, old time.Duration }
+// outcome of one run: when each verdict came; 0 where it did not. Those of the
+// fixed rule are in the order of raised.
+type outcome struct {
+	failed, passed time.Duration
+	old            []time.Duration
+}
+
+// decided says that nothing can change any more.
+func (r outcome) decided() bool {
+	return (r.failed > 0 || r.passed > 0) && !slices.Contains(r.old, 0)
+}
 
 // play is one run. Both rules look at the same requests.
 func play(c Case, o Options, random *rand.Rand) outcome {
@@ -113,10 +138,13 @@ func play(c Case, o Options, random *rand.Rand) outcome {
 	if err != nil {
 		return outcome{} // a metric without a condition has nothing that could be wrong
 	}
-	var result outcome
+	result := outcome{old: make([]time.Duration, len(raised))}
 	state := judge.Begin()
-	rule := fixed{threshold: o.Threshold * c.Errors}
-	for now := o.Interval; now <= o.Horizon && (result.old == 0 || result.failed == 0 && result.passed == 0); now += o.Interval {
+	rules := make([]fixed, len(raised))
+	for i, times := range raised {
+		rules[i].threshold = times * o.Threshold * c.Errors
+	}
+	for now := o.Interval; now <= o.Horizon && !result.decided(); now += o.Interval {
 		seconds := o.Interval.Seconds()
 		r := verdict.Reading{
 			CanaryCounts: draw(random, c.Rate*c.Weight*seconds, c.Canary),
@@ -132,9 +160,11 @@ func play(c Case, o Options, random *rand.Rand) outcome {
 			default:
 			}
 		}
-		rule.add(r.CanaryCounts)
-		if now%window == 0 && rule.alarm() && result.old == 0 {
-			result.old = now
+		for i := range rules {
+			rules[i].add(r.CanaryCounts)
+			if now%window == 0 && rules[i].alarm() && result.old[i] == 0 {
+				result.old[i] = now
+			}
 		}
 	}
 	return result

@@ -60,3 +60,18 @@ func TestSameSeedSameFigures(t *testing.T) {
 	require.Equal(t, a, x)
 	require.Equal(t, b, y)
 }
+
+// TestLeastIsABound compares what no rule can be below with what the test needs.
+func TestLeastIsABound(t *testing.T) {
+	for _, c := range []simulate.Case{
+		{Errors: 0.001, Canary: 0.01, Rate: 10, Weight: 0.5}, {Errors: 0.01, Canary: 0.1, Rate: 1, Weight: 0.5}, {Errors: 0.2, Canary: 0.9, Rate: 1, Weight: 0.1},
+	} {
+		o := reduced()
+		o.Runs, o.Interval = 200, 5*time.Second
+		test, _ := simulate.Run(c, o)
+		least := simulate.Least(c, o.Test.FalseAlarm)
+		// A median may be below a mean; the samples are 5 s apart.
+		require.Greater(t, test.Median, least*8/10, "%+v", c)
+		require.Less(t, test.Median, 2*least+30*time.Second, "%+v", c)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"time"
@@ -103,6 +104,9 @@ func (c *Client) Series(ctx context.Context, query string, at time.Time) (map[st
 		for _, s := range v {
 			if s.Histogram != nil {
 				return nil, failed("the query gives a native histogram, which is no counter: write histogram_count()")
+			}
+			if value := float64(s.Value); math.IsNaN(value) || math.IsInf(value, 0) {
+				return nil, failed("the series %s is %v, which is no counter", s.Metric, value)
 			}
 			series[fmt.Sprintf("%x", uint64(s.Metric.Fingerprint()))] = float64(s.Value)
 		}

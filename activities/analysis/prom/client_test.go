@@ -121,6 +121,10 @@ func TestSeries(t *testing.T) {
 
 	_, err = client(t, server(t, 200, answer("scalar", `[1700000000,"2"]`))).Series(t.Context(), "q", at)
 	require.ErrorContains(t, err, "no counter")
+	for _, text := range []string{"NaN", "+Inf", "-Inf"} {
+		_, err = client(t, server(t, 200, answer("vector", "["+sample(`"pod":"a"`, text)+"]"))).Series(t.Context(), "q", at)
+		require.ErrorContains(t, err, "which is no counter", text)
+	}
 }
 
 func TestServerThatIsSlow(t *testing.T) {

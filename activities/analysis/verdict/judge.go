@@ -70,23 +70,32 @@ func (j *Judge) sample(s State, r Reading) Sample {
 			sample.Stable = &rate
 		}
 	}
+	value, requests := sample.Value, sample.Requests
+	sample = sample.finite()
 	switch {
-	case sample.Value == nil:
+	case requests != nil && sample.Requests == nil:
+		return sample.as(Error, fmt.Sprintf("the number of requests is %v", *requests))
+	case value == nil:
 		return sample.as(NoData, "no requests since the last sample")
-	case math.IsNaN(*sample.Value):
-		sample.Value = nil
+	case math.IsNaN(*value):
 		return sample.as(NoData, "the value is NaN: the query divides nothing by nothing")
-	case math.IsInf(*sample.Value, 0):
-		sample.Value = nil
+	case sample.Value == nil:
 		return sample.as(Error, "the value is infinite: the query divides by zero")
-	}
-	if sample.Stable != nil && (math.IsNaN(*sample.Stable) || math.IsInf(*sample.Stable, 0)) {
-		sample.Stable = nil
 	}
 	if j.metric.Test == nil && sample.Requests != nil && *sample.Requests < j.metric.MinRequests {
 		return sample.as(NoData, fmt.Sprintf("%s of at least %s requests", number(*sample.Requests), number(j.metric.MinRequests)))
 	}
 	return j.compare(s, sample)
+}
+
+// finite leaves out values that are no numbers, which JSON cannot carry.
+func (s Sample) finite() Sample {
+	for _, value := range []**float64{&s.Value, &s.Stable, &s.Requests} {
+		if *value != nil && (math.IsNaN(**value) || math.IsInf(**value, 0)) {
+			*value = nil
+		}
+	}
+	return s
 }
 
 func (s Sample) as(outcome Outcome, reason string) Sample {

@@ -1,6 +1,7 @@
 package verdict_test
 
 import (
+	"encoding/json"
 	"math"
 	"testing"
 	"time"
@@ -71,6 +72,9 @@ func TestSampleVerdicts(t *testing.T) {
 		"below":                  {within, value(0.4), verdict.Fail, "the value is 0.4, below 0.5"},
 		"above":                  {within, value(1), verdict.Fail, "the value is 1, above 0.9"},
 		"NaN":                    {within, value(math.NaN()), verdict.NoData, "NaN"},
+		"NaN beside infinite":    {within, value(math.NaN(), math.Inf(1)), verdict.NoData, "NaN"},
+		"requests NaN":           {requests, verdict.Reading{Canary: &low, Requests: new(math.NaN())}, verdict.Error, "the number of requests is NaN"},
+		"requests infinite":      {requests, verdict.Reading{Canary: &low, Requests: new(math.Inf(1))}, verdict.Error, "the number of requests is +Inf"},
 		"infinite":               {within, value(math.Inf(1)), verdict.Error, "infinite"},
 		"minus infinite":         {within, value(math.Inf(-1)), verdict.Error, "infinite"},
 		"nothing":                {within, problem(verdict.NoData), verdict.NoData, "because"},
@@ -97,6 +101,8 @@ func TestSampleVerdicts(t *testing.T) {
 			require.Len(t, state.Samples, 1)
 			require.Equal(t, test.want, state.Samples[0].Outcome)
 			require.Contains(t, state.Samples[0].Reason, test.reason)
+			_, err := json.Marshal(state)
+			require.NoError(t, err, "a heartbeat can carry it")
 		})
 	}
 }

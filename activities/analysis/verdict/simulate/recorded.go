@@ -1,0 +1,81 @@
+package simulate
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"sluice.dev/sluice/activities/analysis/verdict"
+	"sluice.dev/sluice/config"
+)
+
+// Recorded are the requests of a real rollout, second by second, as Prometheus
+// had scraped them.
+type Recorded struct {
+	// About says what was recorded, and where.
+	About string `json:"about"`
+	// Seconds are in their order; the first one has the first request to canary.
+	Seconds []Second `json:"seconds"`
+}
+
+// Second is what both sides answered in one second: requests and bad ones.
+type Second struct {
+	Canary [2]float64 `json:"canary"`
+	Stable [2]float64 `json:"stable"`
+}
+
+// Found is when a rule has raised its alarm, and what that has cost.
+type Found struct {
+	// After is counted from the first bad answer; 0 where there was no alarm.
+	After time.Duration
+	// Bad are the bad answers until then, all of them without an alarm.
+	Bad float64
+}
+
+// ReadRecorded reads a recording from JSON.
+func ReadRecorded(in io.Reader) (Recorded, error) {
+	var r Recorded
+	if err := json.NewDecoder(in).Decode(&r); err != nil {
+		return r, fmt.Errorf("reading a recording: %w", err)
+	}
+	return r, nil
+}
+
+// Replay lets both rules look at the same recorded requests: the sequential test
+// every second, and a rule of three one-minute windows in a row whose proportion
+// of bad requests is above a threshold.
+func (r Recorded) Replay(t config.Test, threshold float64) (test, rule Found) {
+	judge, err := verdict.New(config.Metric{
+		Name: "errors", Bad: "bad", Requests: "requests", Test: &t, Count: math.MaxInt, OnFail: config.FailureRollback,
+	})
+	if err != nil {
+		return test, rule // a metric without a condition has nothing that could be wrong
+	}
+	state, windows := judge.Begin(), fixed{threshold: threshold}
+	var first time.Duration
+	bad := 0.0
+	for i, s := range r.Seconds {
+		now := time.Duration(i+1) * time.Second
+		canary := verdict.Counts{Requests: s.Canary[0], Bad: s.Canary[1]}
+		if bad += canary.Bad; first == 0 && bad > 0 {
+			first = now - time.Second
+		}
+		state = judge.Add(state, verdict.Reading{CanaryCounts: canary, StableCounts: verdict.Counts{Requests: s.Stable[0], Bad: s.Stable[1]}})
+		if test.After == 0 {
+			test.Bad = bad
+			if state.Outcome == verdict.Fail {
+				test.After = now - first
+			}
+		}
+		windows.add(canary)
+		if rule.After == 0 {
+			rule.Bad = bad
+			if now%window == 0 && windows.alarm() {
+				rule.After = now - first
+			}
+		}
+	}
+	return test, rule
+}

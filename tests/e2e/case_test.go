@@ -247,15 +247,30 @@ func (r *rollout) settle() {
 	r.awaitAnswers("after the end", sample)
 }
 
+// cleanup is how long controllers may take to remove what belongs to objects that
+// are gone: the EndpointSlices of a Service outlive it for a moment.
+const cleanup = 15 * time.Second
+
 // restored requires that everything is as before, but for the image if the
 // rollout was promoted.
 func (r *rollout) restored(image string) {
 	r.t.Helper()
-	after, err := r.Snapshot(r.ctx, r.namespace)
-	require.NoError(r.t, err)
 	want := harness.Snapshot{}
 	for key, text := range r.before {
 		want[key] = strings.ReplaceAll(text, harness.Image("v1"), harness.Image(image))
 	}
+	var after harness.Snapshot
+	ctx, cancel := context.WithTimeout(r.ctx, cleanup)
+	defer cancel()
+	require.NoError(r.t, harness.Await(ctx, "no EndpointSlices of other Services are left", func(ctx context.Context) (bool, error) {
+		var err error
+		after, err = r.Snapshot(ctx, r.namespace)
+		for key := range after {
+			if _, known := want[key]; !known && strings.HasPrefix(key, "EndpointSlices of ") {
+				return false, err
+			}
+		}
+		return err == nil, err
+	}))
 	require.Equal(r.t, want, after)
 }

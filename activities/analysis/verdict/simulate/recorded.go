@@ -1,6 +1,8 @@
 package simulate
 
 import (
+	"bytes"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -34,6 +36,17 @@ type Found struct {
 	Bad float64
 }
 
+//go:embed recorded/twenty-percent.json
+var twentyPercent []byte
+
+// RecordedThreshold is the proportion of bad requests above which a window of the
+// fixed rule fails on recorded requests.
+const RecordedThreshold = 0.05
+
+// Sandbox returns a recording from the sandbox: a version that was kept although
+// it fails for one request in five.
+func Sandbox() (Recorded, error) { return ReadRecorded(bytes.NewReader(twentyPercent)) }
+
 // ReadRecorded reads a recording from JSON.
 func ReadRecorded(in io.Reader) (Recorded, error) {
 	var r Recorded
@@ -54,12 +67,11 @@ func (r Recorded) Replay(t config.Test, threshold float64) (test, rule Found) {
 		return test, rule // a metric without a condition has nothing that could be wrong
 	}
 	state, windows := judge.Begin(), fixed{threshold: threshold}
-	var first time.Duration
-	bad := 0.0
+	first, bad := time.Duration(-1), 0.0
 	for i, s := range r.Seconds {
 		now := time.Duration(i+1) * time.Second
 		canary := verdict.Counts{Requests: s.Canary[0], Bad: s.Canary[1]}
-		if bad += canary.Bad; first == 0 && bad > 0 {
+		if bad += canary.Bad; first < 0 && bad > 0 {
 			first = now - time.Second
 		}
 		state = judge.Add(state, verdict.Reading{CanaryCounts: canary, StableCounts: verdict.Counts{Requests: s.Stable[0], Bad: s.Stable[1]}})

@@ -90,7 +90,19 @@ func Print(out io.Writer, o Options) error {
 			100*r.BadTest.Alarms, 100*r.BadFixed.Alarms, short(r.BadTest.Median), short(r.BadFixed.Median),
 			100*r.GoodTest.Passes, short(r.GoodTest.MedianPass))
 	})
-	_, err := fmt.Fprintf(out, "\n%s\n", sum)
+	fmt.Fprintf(out, "\n%s\n", sum)
+	return printRecorded(out, o)
+}
+
+// printRecorded writes what both rules make of the requests of a real rollout.
+func printRecorded(out io.Writer, o Options) error {
+	recorded, err := Sandbox()
+	if err != nil {
+		return err
+	}
+	test, rule := recorded.Replay(o.Test, RecordedThreshold)
+	_, err = fmt.Fprintf(out, "\nRecorded: %s.\nThe test has found it %s after the first bad answer, with %.0f bad answers; three one-minute windows in a row above %g %% after %s, with %.0f.\n",
+		recorded.About, test.After, test.Bad, 100*RecordedThreshold, rule.After, rule.Bad)
 	return err
 }
 

@@ -97,22 +97,18 @@ func (w *Watcher) takeBack(ctx context.Context, s *subject) error {
 		return err
 	}
 	slipped := int32(0)
-	var stable *corev1.PodTemplateSpec
 	for i := range sets {
-		template := plain(sets[i].Spec.Template)
-		switch workload.Revision(template) {
-		case s.stable():
-			stable = &template
-		case s.revision:
+		if workload.Revision(sets[i].Spec.Template) == s.revision {
 			slipped = sets[i].Status.Replicas
 		}
 	}
+	stable := templateOf(sets, s.stable())
 	var p kube.Patch
 	if stable == nil {
 		p.Set(true, "spec", "paused")
 		s.mark(&p, release.AnnotationHold, release.Hold{Revision: s.revision, By: "somebody", Slipped: true})
 	} else {
-		waiting, err := s.queueOf(s.d.Spec.Template)
+		waiting, err := s.queueOf(release.Hold{By: "somebody", Slipped: true})
 		if err != nil {
 			return err
 		}
@@ -132,12 +128,54 @@ func (w *Watcher) takeBack(ctx context.Context, s *subject) error {
 	return nil
 }
 
-func (s *subject) queueOf(template corev1.PodTemplateSpec) (release.Queued, error) {
-	data, err := json.Marshal(template)
+// queueOf returns the present template as one that waits.
+func (s *subject) queueOf(hold release.Hold) (release.Queued, error) {
+	data, err := json.Marshal(s.d.Spec.Template)
 	if err != nil {
 		return release.Queued{}, fmt.Errorf("encoding the pod template of Deployment %s/%s: %w", s.key.namespace, s.name, err)
 	}
-	return release.Queued{Revision: s.revision, Template: data, By: "somebody", Slipped: true}, nil
+	return release.Queued{Revision: s.revision, Template: data, By: hold.By, Slipped: hold.Slipped}, nil
+}
+
+// templateOf returns the template of a revision; nil where no ReplicaSet has it.
+func templateOf(sets []appsv1.ReplicaSet, revision string) *corev1.PodTemplateSpec {
+	for i := range sets {
+		if template := plain(sets[i].Spec.Template); workload.Revision(template) == revision {
+			return &template
+		}
+	}
+	return nil
+}
+
+// setAside gives a workload without pods its stable template back until it has
+// some. A paused one that is scaled up would run its youngest ReplicaSet, which
+// need not be the stable one.
+func (w *Watcher) setAside(ctx context.Context, s *subject, sets []appsv1.ReplicaSet) error {
+	s.waiting = withoutPods(s.revision)
+	stable := templateOf(sets, s.stable())
+	if stable == nil {
+		return nil
+	}
+	waiting, err := s.queueOf(*s.hold)
+	if err != nil {
+		return err
+	}
+	var p kube.Patch
+	p.Set(stable, "spec", "template")
+	if !s.hold.Paused {
+		p.Set(false, "spec", "paused")
+	}
+	s.mark(&p, release.AnnotationHold, nil)
+	s.mark(&p, release.AnnotationQueued, waiting)
+	if err := w.patch(ctx, s, p); err != nil {
+		return err
+	}
+	w.disown(ctx, s)
+	return nil
+}
+
+func withoutPods(revision string) string {
+	return fmt.Sprintf("revision %s is held: the workload has 0 replicas, so there is nothing to compare with: scale it up", revision)
 }
 
 // dequeue proposes the template that waits, held, when the workload is at rest.
@@ -146,6 +184,10 @@ func (w *Watcher) dequeue(ctx context.Context, s *subject) error {
 		var p kube.Patch
 		s.mark(&p, release.AnnotationQueued, nil)
 		return w.patch(ctx, s, p)
+	}
+	if replicas(s.d) == 0 {
+		s.waiting = withoutPods(s.queued.Revision)
+		return nil
 	}
 	if !complete(s.d) || s.d.Status.AvailableReplicas < replicas(s.d) {
 		s.waiting = fmt.Sprintf("revision %s waits until all pods run the present one", s.queued.Revision)

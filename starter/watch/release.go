@@ -66,11 +66,11 @@ func (w *Watcher) judge(ctx context.Context, s *subject, last control.Status) (t
 		// It is what runs, or one side of a rolling update that began without us and
 		// can end only if nothing holds it.
 		return 0, w.lift(ctx, s)
+	case replicas(s.d) == 0:
+		return 0, w.setAside(ctx, s, sets)
 	case aborted(s, last):
 		s.waiting = fmt.Sprintf("revision %s was aborted (%s) and is held: change the template, or annotate the Rollout with %s=%s",
 			s.revision, last.Message, config.AnnotationReleaseAgain, s.revision)
-	case replicas(s.d) == 0:
-		s.waiting = fmt.Sprintf("revision %s is held: the workload has 0 replicas, so there is nothing to compare with: scale it up", s.revision)
 	case len(active) == 0 || s.d.Status.ReadyReplicas == 0:
 		s.waiting = fmt.Sprintf("revision %s is held: no pod of the stable revision is ready, so there would be nothing to return to", s.revision)
 		return awayPause, nil

@@ -133,9 +133,6 @@ func TestWhyAHeldRevisionWaits(t *testing.T) {
 		"Temporal is away": {func(b *bench, _ string) {
 			b.temporal.away = &control.Unreachable{Address: "t:1", Cause: errors.New("refused")}
 		}, "starts when Temporal answers"},
-		"no pods": {func(b *bench, _ string) {
-			b.change(func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(0)) })
-		}, "0 replicas"},
 		"refused just now": {func(b *bench, revision string) {
 			last := ended(workflows.PhaseRefused, "")
 			now := b.Now()
@@ -158,6 +155,30 @@ func TestWhyAHeldRevisionWaits(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestHeldRevisionWithoutPodsIsSetAside(t *testing.T) {
+	inBench(t, nil, func(b *bench) {
+		b.look()
+		b.server.Freeze()
+		revision := b.hold("version:v2")
+		b.change(func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(0)) })
+		s := b.look()
+		require.Contains(t, s.Message, "0 replicas")
+		d := b.deployment()
+		require.Equal(t, "version:v1", d.Spec.Template.Spec.Containers[0].Image)
+		require.False(t, d.Spec.Paused, "scaled up, it runs the stable template")
+		queued, err := release.QueuedIn(d.Annotations)
+		require.NoError(t, err)
+		require.Equal(t, revision, queued.Revision)
+		require.Equal(t, "ann", queued.By)
+		require.Empty(t, b.temporal.started)
+		b.server.Thaw()
+		b.change(func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(5)) })
+		b.look()
+		require.Len(t, b.temporal.started, 1)
+		require.Equal(t, revision, b.temporal.started[0].Origin.Revision)
+	})
 }
 
 func TestHeldTemplateThatIsTheStableOneIsLetGo(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -33,13 +32,20 @@ const seedRollout = "rollouts-demo"
 type bypass struct {
 	*rollout
 	watcher *harness.Watcher
+	second  *harness.Watcher // another replica, if there is one
 	dynamic dynamic.ResourceInterface
 }
+
+// bypassRate is the rate of requests; there are many cases, and each waits for
+// samples.
+const bypassRate = 240
 
 // newBypass deploys the seed's application, with a patch, and starts a watcher.
 func newBypass(t *testing.T, patch string) *bypass {
 	t.Helper()
-	r := newRolloutOf(t, patch)
+	_, err := kubectlPath() // before the case's time begins
+	require.NoError(t, err)
+	r := newRolloutUnder(t, patch, harness.LoadOptions{Rate: bypassRate})
 	client, err := r.Sandbox.Dynamic()
 	require.NoError(t, err)
 	b := &bypass{rollout: r, dynamic: client.Resource(kruiseRollouts).Namespace(r.namespace)}
@@ -63,13 +69,6 @@ func (b *bypass) startWatch(args ...string) {
 	b.watcher = w
 }
 
-// restartWatch kills the watcher with -9 and starts another.
-func (b *bypass) restartWatch() {
-	b.t.Helper()
-	require.NoError(b.t, b.watcher.Kill())
-	b.startWatch(harness.HookArgs(0)...)
-}
-
 // stop ends the watcher, after the Rollouts of the case have been let go.
 func (b *bypass) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -85,7 +84,11 @@ func (b *bypass) stop() {
 			b.t.Logf("the workload at the end: paused %v, image %s, %v", d.Spec.Paused, d.Spec.Template.Spec.Containers[0].Image, d.Annotations)
 		}
 	}
-	require.NoError(b.t, b.watcher.Stop())
+	for _, w := range []*harness.Watcher{b.watcher, b.second} {
+		if w != nil {
+			require.NoError(b.t, w.Stop())
+		}
+	}
 	// Nobody is left to take the finalizer away.
 	_, _ = b.dynamic.Patch(ctx, seedRollout, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
 }
@@ -94,17 +97,18 @@ func (b *bypass) stop() {
 // `kubectl apply` does.
 func (b *bypass) apply(replace ...string) error {
 	b.t.Helper()
-	file, err := harness.SeedFile("rollout-canary.yaml")
-	require.NoError(b.t, err)
-	text, err := os.ReadFile(file)
-	require.NoError(b.t, err)
-	return b.Sandbox.Apply(b.ctx, b.namespace, []byte(strings.NewReplacer(replace...).Replace(string(text))))
+	return b.Sandbox.Apply(b.ctx, b.namespace, []byte(b.document("rollout-canary.yaml", replace...)))
 }
 
 // declare applies the document and waits until the watcher has taken it up.
 func (b *bypass) declare(replace ...string) {
 	b.t.Helper()
-	require.NoError(b.t, b.apply(replace...))
+	b.declareBy(func() { require.NoError(b.t, b.apply(replace...)) })
+}
+
+func (b *bypass) declareBy(apply func()) {
+	b.t.Helper()
+	apply()
 	b.phase(projection.PhaseHealthy, 0, "")
 	d, err := b.Deployment(b.ctx, b.namespace)
 	require.NoError(b.t, err)
@@ -148,10 +152,16 @@ func (b *bypass) phase(phase string, step int, state string) projection.Status {
 	})
 }
 
+// stepPaused waits for the hold of a step.
+func (b *bypass) stepPaused(step int) projection.Status {
+	b.t.Helper()
+	return b.phase(projection.PhaseProgressing, step, projection.StepPaused)
+}
+
 // paused waits for the hold of a step and checks that clients see its weight.
 func (b *bypass) paused(step, weight int, version string) projection.Status {
 	b.t.Helper()
-	s := b.phase(projection.PhaseProgressing, step, projection.StepPaused)
+	s := b.stepPaused(step)
 	b.checkShare(fmt.Sprint("hold ", step, " ", version, " ", time.Now().UnixNano()), version, weight)
 	return s
 }
@@ -214,6 +224,13 @@ func (b *bypass) healthy(succeeded, image string) {
 func (b *bypass) gone() {
 	b.t.Helper()
 	require.NoError(b.t, b.dynamic.Delete(b.ctx, seedRollout, metav1.DeleteOptions{}))
+	b.nothingLeft()
+}
+
+// nothingLeft waits until a deleted Rollout is gone and requires that the
+// workload carries no mark.
+func (b *bypass) nothingLeft() {
+	b.t.Helper()
 	require.NoError(b.t, harness.Await(b.ctx, "the Rollout is gone", func(ctx context.Context) (bool, error) {
 		list, err := b.dynamic.List(ctx, metav1.ListOptions{})
 		return err == nil && len(list.Items) == 0, err

@@ -2,65 +2,88 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sluice.dev/sluice/starter/watch/projection"
 	"sluice.dev/sluice/tests/harness"
+	"sluice.dev/sluice/workflows"
 )
 
-// TestBypassSeed is the seed's session with the Kubernetes API alone: apply the
-// Rollout, set the image, look, approve, approve, look, delete.
-func TestBypassSeed(t *testing.T) {
+// TestBypassMessages pauses, resumes, jumps, edits the plan, and disables.
+func TestBypassMessages(t *testing.T) {
 	b := newBypass(t, "")
 	b.declare()
-	require.Error(t, b.apply("weight: 10", "weight: 101"), "the rules of lint are asked")
-	err := b.apply("rollouts-demo", "second")
-	require.ErrorContains(t, err, "one Rollout per workload")
+	b.setImage("v2")
+	b.stepPaused(1)
 
-	d := b.setImage("v2")
-	require.True(t, d.Spec.Paused, "held by the write itself")
-	b.status("the rollout starts", func(s projection.Status) bool { return s.Phase == projection.PhaseProgressing })
-	s := b.paused(1, 10, "v2")
-	require.Contains(t, s.Message, "step(1/2), and you need manually confirm")
-	require.Equal(t, projection.ReasonInRolling, s.Condition(projection.Progressing).Reason)
-	require.EqualValues(t, 1, s.CanaryStatus.CanaryReadyReplicas)
-	require.EqualValues(t, 2, s.CanaryStatus.NextStepIndex)
-	b.columns("Progressing", 1, "StepPaused")
-	require.ErrorContains(t, b.apply("replicas: 2", "replicas: 2\n      - weight: 50\n        replicas: 3", "name: demo\n  strategy", "name: other\n  strategy"), "immutable")
+	b.patch(`{"spec":{"strategy":{"paused":true}}}`)
+	b.approve()
+	b.status("the refusal is told", func(s projection.Status) bool {
+		return s.CurrentStepState == projection.StepPaused && strings.Contains(b.events(), "paused: resume it first")
+	})
+	b.patch(`{"spec":{"strategy":{"paused":false}}}`)
+	require.NoError(t, harness.Await(b.ctx, "resumed", func(ctx context.Context) (bool, error) {
+		s, err := b.Status(ctx, b.namespace)
+		return err == nil && !s.Paused && len(s.Decisions) == 2, err
+	}))
 
 	b.approve()
-	s = b.paused(2, 30, "v2")
-	require.EqualValues(t, -1, s.CanaryStatus.NextStepIndex)
-	b.restartWatch()
-	b.approve()
-	b.healthy("True", "v2")
-	b.checkShare("promoted", "v2", 100)
-	for _, text := range []string{"Started: revision", "promote by kubectl-kruise", "Completed: promoted", "confirmed by"} {
-		require.NoError(t, harness.Await(b.ctx, "an event tells "+text, func(context.Context) (bool, error) {
-			return strings.Contains(b.events(), text), nil
-		}))
-	}
-	b.gone()
+	b.stepPaused(2)
+	b.patchStatus(`{"nextStepIndex":1}`)
+	b.paused(1, 10, "v2")
+	b.patchStatus(`{"nextStepIndex":7}`)
+	b.status("what does not exist is corrected", func(s projection.Status) bool { return s.CanaryStatus.NextStepIndex == 2 })
+
+	require.NoError(t, b.apply("weight: 10", "weight: 15"))
+	require.NoError(t, harness.Await(b.ctx, "the edited plan is followed", func(ctx context.Context) (bool, error) {
+		s, err := b.Status(ctx, b.namespace)
+		return err == nil && s.Confirmed.Weight == 15, err
+	}))
+	b.paused(1, 15, "v2")
+
+	b.patch(`{"spec":{"disabled":true}}`)
+	b.phase(projection.PhaseDisabled, 0, "")
+	b.checkShare("disabling has finished the new revision", "v2", 100)
+	b.restored("v2")
+	b.patch(`{"spec":{"disabled":false}}`)
+	b.phase(projection.PhaseHealthy, 0, "")
 	b.finish()
 }
 
-// columns checks what `kubectl get rollout` shows.
-func (b *bypass) columns(phase string, step int, state string) {
+// TestBypassOtherTemplates proposes a third template, returns to stable, lets a
+// third template wait for the end of the rollout, and deletes the Rollout in the
+// middle.
+func TestBypassOtherTemplates(t *testing.T) {
+	b := newBypass(t, "")
+	b.declare("name: rollouts-demo", "name: rollouts-demo\n  annotations: {sluice.dev/on-delete: rollback}")
+	b.setImage("v2")
+	b.stepPaused(1)
+	b.setImage("v3")
+	b.checkNext("v3")
+	b.setImage("v1")
+	b.healthy("False", "v1")
+
+	b.patch(`{"metadata":{"annotations":{"sluice.dev/on-new-revision":"queue"}}}`)
+	b.setImage("v2")
+	b.stepPaused(1)
+	d := b.setImage("v3")
+	require.Equal(t, harness.Image("v2"), d.Spec.Template.Spec.Containers[0].Image, "v3 waits")
+	b.sluice("promote", harness.Demo, "--full")
+	b.checkNext("v3")
+	b.gone()
+	b.checkShare("rolled back with its Rollout", "v2", 100)
+	b.finish()
+}
+
+// checkNext waits for the hold of step 1 of a version that has waited.
+func (b *bypass) checkNext(version string) {
 	b.t.Helper()
-	text, err := b.Kube.CoreV1().RESTClient().Get().AbsPath("/apis/rollouts.kruise.io/v1beta1/namespaces", b.namespace, "rollouts").
-		SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").DoRaw(b.ctx)
-	require.NoError(b.t, err)
-	var table metav1.Table
-	require.NoError(b.t, json.Unmarshal(text, &table))
-	var names []string
-	for _, c := range table.ColumnDefinitions {
-		names = append(names, c.Name)
-	}
-	require.Equal(b.t, []string{"Name", "STATUS", "CANARY_STEP", "CANARY_STATE", "MESSAGE", "AGE"}, names)
-	require.Equal(b.t, []any{seedRollout, phase, float64(step), state}, table.Rows[0].Cells[:4])
+	require.NoError(b.t, harness.Await(b.ctx, version+" holds at step 1", func(ctx context.Context) (bool, error) {
+		s, err := b.Status(ctx, b.namespace)
+		return err == nil && s.Phase == workflows.PhaseHolding && s.Step == 1 && s.Images["main"] == harness.Image(version), err
+	}))
+	b.checkShare(version+" at step 1", version, 10)
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"sluice.dev/sluice/tests/harness"
 	"sluice.dev/sluice/tests/sandbox/load"
@@ -74,12 +73,7 @@ func deployed(t *testing.T, patch string) *rollout {
 	r := &rollout{Bed: b, t: t, ctx: ctx, namespace: namespaceOf(t)}
 	r.requireAlone()
 	t.Cleanup(r.remove)
-	require.NoError(t, b.DeployDemo(ctx, r.namespace))
-	if patch != "" {
-		_, err := b.Kube.AppsV1().Deployments(r.namespace).Patch(ctx, harness.Demo, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
-		require.NoError(t, err)
-		require.NoError(t, b.Sandbox.AwaitDeployment(ctx, r.namespace, harness.Demo))
-	}
+	require.NoError(t, b.DeployPatched(ctx, r.namespace, patch))
 	r.awaitGateway()
 	var err error
 	r.before, err = b.Snapshot(ctx, r.namespace)

@@ -1,16 +1,21 @@
 package harness
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"sigs.k8s.io/yaml"
 
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/config"
@@ -43,6 +48,12 @@ func SeedFile(name string) (string, error) {
 // DeployDemo creates a namespace with the seed's objects, unmodified, and waits
 // until all pods of v1 are available.
 func (b *Bed) DeployDemo(ctx context.Context, namespace string) error {
+	return b.DeployPatched(ctx, namespace, "")
+}
+
+// DeployPatched does so with a strategic merge patch of the Deployment, which is in
+// force from the first pod on.
+func (b *Bed) DeployPatched(ctx context.Context, namespace, patch string) error {
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
 	if _, err := b.Kube.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("creating namespace %s: %w", namespace, err)
@@ -51,10 +62,33 @@ func (b *Bed) DeployDemo(ctx context.Context, namespace string) error {
 	if err != nil {
 		return err
 	}
-	if err := b.Sandbox.ApplyFile(ctx, namespace, file); err != nil {
+	manifest, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("reading the application: %w", err)
+	}
+	if patch != "" {
+		if manifest, err = patched(manifest, patch); err != nil {
+			return fmt.Errorf("patching the application: %w", err)
+		}
+	}
+	if err := b.Sandbox.Apply(ctx, namespace, manifest); err != nil {
 		return err
 	}
 	return b.Sandbox.AwaitDeployment(ctx, namespace, Demo)
+}
+
+// patched patches the Deployment, which is the first of the application's objects.
+func patched(manifest []byte, patch string) ([]byte, error) {
+	deployment, others, _ := bytes.Cut(manifest, []byte("\n---"))
+	before, err := yaml.YAMLToJSON(deployment)
+	if err != nil {
+		return nil, err
+	}
+	after, err := strategicpatch.StrategicMergePatch(before, []byte(patch), appsv1.Deployment{})
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(after, []byte("\n---"), others), nil
 }
 
 // RemoveDemo deletes the seed's objects and waits until their pods are gone, so

@@ -57,7 +57,11 @@ type Output struct {
 // Sluice runs the command line tool outside the sandbox, as a CI job would. Its
 // error says that it could not be run; its exit code is in the output.
 func (b *Bed) Sluice(ctx context.Context, namespace string, args ...string) (Output, error) {
-	cmd := b.SluiceCommand(ctx, namespace, args...)
+	return outputOf(b.SluiceCommand(ctx, namespace, args...))
+}
+
+// outputOf runs a command.
+func outputOf(cmd *exec.Cmd) (Output, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -68,7 +72,7 @@ func (b *Bed) Sluice(ctx context.Context, namespace string, args ...string) (Out
 		err = nil
 	}
 	if err != nil {
-		return out, fmt.Errorf("running sluice %v: %w", args, err)
+		return out, fmt.Errorf("running %v: %w", cmd.Args, err)
 	}
 	return out, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	authv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,12 +21,22 @@ const systemNamespace = "sluice-system"
 // Identity applies a manifest of deploy/rbac and returns a kubeconfig, for use
 // inside, of its service account: what runs with it has these rights only.
 func (b *Bed) Identity(ctx context.Context, manifest, account string) (string, error) {
+	return b.identityAs(ctx, manifest, account, account)
+}
+
+// identityAs does so with the account renamed, and everything that is named after
+// it.
+func (b *Bed) identityAs(ctx context.Context, manifest, name, account string) (string, error) {
 	path := filepath.Join(b.Sandbox.Dir().Join("identities"), account)
 	tests, err := sandbox.Root()
 	if err != nil {
 		return "", err
 	}
-	if err := b.Sandbox.ApplyFile(ctx, systemNamespace, filepath.Join(filepath.Dir(tests), "deploy", "rbac", manifest)); err != nil {
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(tests), "deploy", "rbac", manifest))
+	if err != nil {
+		return "", fmt.Errorf("reading the roles of %s: %w", account, err)
+	}
+	if err := b.Sandbox.Apply(ctx, systemNamespace, []byte(strings.ReplaceAll(string(text), name, account))); err != nil {
 		return "", err
 	}
 	day := int64(24 * 60 * 60)

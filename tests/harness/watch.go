@@ -3,6 +3,7 @@ package harness
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,7 +29,20 @@ type Watcher struct {
 // and returns when its log has the text. Its log is appended to
 // logs/sluice-watch.log.
 func (b *Bed) StartWatch(ctx context.Context, until string, args ...string) (*Watcher, error) {
-	kubeconfig, err := b.Identity(ctx, "watch.yaml", "sluice-watch")
+	return b.startWatch(ctx, watchAccount, until, args)
+}
+
+// StartWatchOf starts a watcher of a class, with the rights that docs/bypass.md
+// gives to one.
+func (b *Bed) StartWatchOf(ctx context.Context, class, until string, args ...string) (*Watcher, error) {
+	return b.startWatch(ctx, watchAccount+"-"+class, until, append([]string{"--class", class}, args...))
+}
+
+// watchAccount is the name of everything in deploy/rbac/watch.yaml.
+const watchAccount = "sluice-watch"
+
+func (b *Bed) startWatch(ctx context.Context, account, until string, args []string) (*Watcher, error) {
+	kubeconfig, err := b.identityAs(ctx, "watch.yaml", watchAccount, account)
 	if err != nil {
 		return nil, err
 	}
@@ -67,20 +81,23 @@ func (w *Watcher) Log() ([]byte, error) {
 	return log[w.from:], nil
 }
 
-// Await waits until the watcher has logged a text.
+// Await waits until the watcher has logged a text; its end is an error.
 func (w *Watcher) Await(ctx context.Context, text string) error {
-	return Await(ctx, fmt.Sprintf("the watcher logs %q", text), func(context.Context) (bool, error) {
+	var ended error
+	err := Await(ctx, fmt.Sprintf("the watcher logs %q", text), func(context.Context) (bool, error) {
 		log, err := w.Log()
 		if err != nil || bytes.Contains(log, []byte(text)) {
 			return err == nil, err
 		}
 		select {
 		case <-w.cmd.Ended():
-			return false, fmt.Errorf("the watcher ended: see %s: %s", w.path, log)
+			ended = fmt.Errorf("the watcher ended: see %s: %s", w.path, log)
+			return true, nil
 		default:
 			return false, nil
 		}
 	})
+	return errors.Join(err, ended)
 }
 
 // Stop ends the watcher in order, so that another may lead at once.

@@ -27,13 +27,19 @@ type Worker struct {
 // taking is what the worker logs when it takes work.
 const taking = "taking work"
 
-// StartWorker starts a worker inside that asks the gateway's replicas and reads
-// the files of Credentials, and returns when it takes work.
+// StartWorker starts a worker inside that has the rights of
+// deploy/rbac/worker.yaml only, asks the gateway's replicas and reads the files of
+// Credentials, and returns when it takes work.
 func (b *Bed) StartWorker(ctx context.Context, args ...string) (*Worker, error) {
 	if err := os.MkdirAll(b.Credentials(), 0o700); err != nil {
 		return nil, fmt.Errorf("creating the folder of credentials: %w", err)
 	}
-	return b.LaunchWorker(ctx, append([]string{"--gateway", "nginx=traefik:gateway/traefik:api", "--prometheus-credentials", b.Credentials()}, args...)...)
+	kubeconfig, err := b.Identity(ctx, "worker.yaml", "sluice-worker")
+	if err != nil {
+		return nil, err
+	}
+	return b.LaunchWorker(ctx, append([]string{"--kubeconfig", kubeconfig,
+		"--gateway", "nginx=traefik:gateway/traefik:api", "--prometheus-credentials", b.Credentials()}, args...)...)
 }
 
 // Credentials is the folder whose files documents may name.

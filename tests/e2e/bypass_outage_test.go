@@ -1,0 +1,114 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"sluice.dev/sluice/starter/watch/projection"
+	"sluice.dev/sluice/tests/harness"
+)
+
+// TestBypassOutages changes the image while Temporal is away, kills the watcher
+// that acts with -9 at each step, also while the new revision is made stable, so
+// that the other replica takes over, and restarts the API server.
+func TestBypassOutages(t *testing.T) {
+	b := newBypass(t, "")
+	b.standBy(1)
+	b.declare()
+	require.NoError(t, b.Sandbox.Stop(b.ctx, "temporal"))
+	d := b.setImage("v2")
+	require.True(t, d.Spec.Paused)
+	b.status("it says what it waits for", func(s projection.Status) bool { return strings.Contains(s.Message, "Temporal") })
+	b.failOver(0)
+	b.checkShare("nothing rolls out", "v1", 100)
+	require.NoError(t, b.Sandbox.Start(b.ctx, "temporal"))
+	b.stepPaused(1)
+	b.failOver(1)
+	require.NoError(t, b.Sandbox.Restart(b.ctx, "apiserver"))
+	require.NoError(t, harness.Await(b.ctx, "the API server answers", func(ctx context.Context) (bool, error) {
+		_, _, err := b.read(ctx)
+		return err == nil, err
+	}))
+	b.approve()
+	b.paused(2, 30, "v2")
+	b.failOver(0)
+	b.approve() // while nobody leads
+	b.status("the new revision is being made stable", func(s projection.Status) bool {
+		p := s.Condition(projection.Progressing)
+		return p != nil && p.Reason == projection.ReasonFinalising
+	})
+	b.failOver(1)
+	b.healthy("True", "v2")
+	s, err := b.Status(b.ctx, b.namespace)
+	require.NoError(t, err)
+	require.Len(t, s.Decisions, 2, "each approval has acted once: %v", s.Decisions)
+	require.Equal(t, 1, b.runs(), "and the change has started one rollout")
+	b.finish()
+}
+
+// standBy starts the other replica of the watcher.
+func (b *bypass) standBy(replica int) {
+	b.t.Helper()
+	second, err := b.StartWatch(b.ctx, "holding changes", harness.HookArgs(replica)...)
+	require.NoError(b.t, err)
+	b.second = second
+}
+
+// failOver kills the watcher that acts with -9; the other one takes over, and a
+// new one stands by in the place of the one that was killed.
+func (b *bypass) failOver(replica int) {
+	b.t.Helper()
+	require.NoError(b.t, b.watcher.Kill())
+	b.watcher = b.second
+	b.standBy(replica)
+}
+
+// TestBypassWebhookAway changes the image while no webhook answers: the watcher
+// takes back what slips through and then rolls it out. Meanwhile nothing else is
+// blocked.
+func TestBypassWebhookAway(t *testing.T) {
+	b := newBypass(t, drainedApp)
+	b.declare()
+	require.NoError(t, b.watcher.Kill())
+	b.othersAreNotBlocked()
+	b.startWatch("--webhook-address", "")
+	d := b.setImage("v2")
+	require.False(t, d.Spec.Paused)
+	require.NoError(t, b.watcher.Await(b.ctx, "began to roll out unheld"))
+	b.paused(1, 10, "v2")
+	require.Contains(t, b.events(), "Warning Unheld")
+	log, err := b.watcher.Log()
+	require.NoError(t, err)
+	for line := range bytes.Lines(log) {
+		if bytes.Contains(line, []byte("unheld")) {
+			t.Logf("%s", line)
+		}
+	}
+	b.approve()
+	b.paused(2, 30, "v2")
+	b.approve()
+	b.healthy("True", "v2")
+	b.finish()
+}
+
+// othersAreNotBlocked writes to a labelled workload and to another object while
+// the webhook is away.
+func (b *bypass) othersAreNotBlocked() {
+	b.t.Helper()
+	begin := time.Now()
+	patch := []byte(`{"metadata":{"annotations":{"example.com/note":"x"}}}`)
+	_, err := b.Kube.AppsV1().Deployments(b.namespace).Patch(b.ctx, harness.Demo, types.MergePatchType, patch, metav1.PatchOptions{})
+	require.NoError(b.t, err)
+	_, err = b.Kube.CoreV1().Services(b.namespace).Patch(b.ctx, harness.Demo, types.MergePatchType, patch, metav1.PatchOptions{})
+	require.NoError(b.t, err)
+	require.Less(b.t, time.Since(begin), 3*time.Second)
+	b.before, err = b.Snapshot(b.ctx, b.namespace)
+	require.NoError(b.t, err)
+}

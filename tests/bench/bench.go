@@ -41,6 +41,7 @@ var measurements = []measurement{
 	{"mass", "many rollouts at once, confirmed by the gateway", 15 * time.Minute, measureMass},
 	{"mass-grace", "the same, without asking the gateway", 15 * time.Minute, measureMassGrace},
 	{"held", "many held rollouts", 30 * time.Minute, measureHeld},
+	{"bypass", "image changes held by the webhook, Rollouts at rest", 30 * time.Minute, measureBypass},
 	{"restart", "the worker is killed with rollouts under way", 15 * time.Minute, measureRestart},
 }
 

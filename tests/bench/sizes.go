@@ -11,6 +11,8 @@ type Sizes struct {
 	FirstWeight, Aborts, Seeds, Restarts int
 	// Levels is how often the seed is released with each level of confirmation.
 	Levels int
+	// Holds is the number of writes that are held.
+	Holds int
 	// Promotes in all, and in one rollout.
 	Promotes, PromotesPerRollout int
 	// Thought is what a person takes at each hold of the seed's rollout.
@@ -27,7 +29,7 @@ type Sizes struct {
 // Full returns the sizes of a whole run, of less than an hour.
 func Full() Sizes {
 	return Sizes{
-		FirstWeight: 10, Aborts: 20, Seeds: 5, Restarts: 3, Levels: 2,
+		FirstWeight: 10, Aborts: 20, Seeds: 5, Restarts: 3, Levels: 2, Holds: 200,
 		Promotes: 50, PromotesPerRollout: 25,
 		Thought: 3 * time.Second,
 		Mass:    200, MassReplicas: 5,
@@ -39,7 +41,7 @@ func Full() Sizes {
 // Quick returns sizes that show in less than three minutes that everything runs.
 func Quick() Sizes {
 	return Sizes{
-		FirstWeight: 1, Aborts: 2, Seeds: 1, Restarts: 1, Levels: 1,
+		FirstWeight: 1, Aborts: 2, Seeds: 1, Restarts: 1, Levels: 1, Holds: 5,
 		Promotes: 3, PromotesPerRollout: 3,
 		Thought: 200 * time.Millisecond,
 		Mass:    4, MassReplicas: 2,

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
 	"sluice.dev/sluice/config"
 )
 
@@ -34,6 +37,24 @@ func Ramp(n int) []Step {
 // Document writes the Rollout of an application, with all other settings at
 // their defaults.
 func Document(app App, steps []Step) (config.Rollout, error) {
+	doc, err := config.ParseOne([]byte(text(app, steps)), config.Options{})
+	if err != nil {
+		return doc, fmt.Errorf("writing the document of %s: %w", app.Name, err)
+	}
+	return doc, nil
+}
+
+// Object is the same as an object for the API server.
+func Object(app App, steps []Step) (*unstructured.Unstructured, error) {
+	obj := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(text(app, steps)), &obj.Object); err != nil {
+		return nil, fmt.Errorf("writing the Rollout of %s: %w", app.Name, err)
+	}
+	return obj, nil
+}
+
+// text of a Rollout.
+func text(app App, steps []Step) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `apiVersion: sluice.dev/v1alpha1
 kind: Rollout
@@ -54,9 +75,5 @@ spec:
 		}
 		fmt.Fprintf(&b, "      - {traffic: %d%%, replicas: %d, hold: %s}\n", s.Weight, s.Replicas, hold)
 	}
-	doc, err := config.ParseOne([]byte(b.String()), config.Options{})
-	if err != nil {
-		return doc, fmt.Errorf("writing the document of %s: %w", app.Name, err)
-	}
-	return doc, nil
+	return b.String()
 }

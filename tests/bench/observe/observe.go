@@ -9,6 +9,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -72,6 +73,20 @@ func Images(ctx context.Context, kube kubernetes.Interface) (*Observer, error) {
 // specifications.
 func Generations(ctx context.Context, kube kubernetes.Interface) (*Observer, error) {
 	return deployments(ctx, kube, func(d *appsv1.Deployment) string { return strconv.FormatInt(d.Generation, 10) })
+}
+
+// Pods observes that pods come and go: each with the name of its node, "" before
+// it has one.
+func Pods(ctx context.Context, kube kubernetes.Interface, namespace string) (*Observer, error) {
+	o := newObserver(func(obj runtime.Object) (string, bool) {
+		pod, ok := obj.(*corev1.Pod)
+		if !ok {
+			return "", false
+		}
+		return pod.Spec.NodeName, true
+	})
+	factory := informers.NewSharedInformerFactoryWithOptions(kube, 0, informers.WithNamespace(namespace))
+	return o, o.follow(ctx, factory.Core().V1().Pods().Informer())
 }
 
 func deployments(ctx context.Context, kube kubernetes.Interface, value func(*appsv1.Deployment) string) (*Observer, error) {

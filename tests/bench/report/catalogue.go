@@ -32,6 +32,15 @@ const (
 	HeldTenThousand  = "held.10000"
 	RestartFirst     = "restart.first"
 	RestartAll       = "restart.all"
+	BypassWrite      = "bypass.write"
+	BypassHeldP50    = "bypass.held.p50"
+	BypassHeldP99    = "bypass.held.p99"
+	BypassStart      = "bypass.workflow"
+	BypassFirst      = "bypass.canary"
+	BypassTaken      = "bypass.taken-back"
+	BypassSlipped    = "bypass.slipped"
+	BypassRequests   = "bypass.idle-requests"
+	BypassMemory     = "bypass.memory"
 )
 
 // The units.
@@ -93,6 +102,15 @@ var catalogue = []definition{
 	{HeldTenThousand, "  memory for 10,000, extrapolated", mebibytes, 150, Peers{}},
 	{RestartFirst, "worker killed: first progress after restart", seconds, 3, Peers{"18.8", "20.1", "29.5"}},
 	{RestartAll, "  until every rollout has gone on", seconds, 0, Peers{}},
+	{BypassWrite, "bypass mode: write of an image without a Rollout, p50", milliseconds, 0, Peers{}},
+	{BypassHeldP50, "  the same, held by the webhook, p50", milliseconds, 0, Peers{}},
+	{BypassHeldP99, "  p99", milliseconds, 0, Peers{}},
+	{BypassStart, "  image change to workflow started, median", milliseconds, 0, Peers{}},
+	{BypassFirst, "  image change to the first canary pod created, median", milliseconds, 0, Peers{}},
+	{BypassTaken, "  webhook away: image change to taken back, median", milliseconds, 0, Peers{}},
+	{BypassSlipped, "  pods that slip through meanwhile, at most", none, 0, Peers{}},
+	{BypassRequests, "  API requests per idle Rollout and hour", none, 0, Peers{}},
+	{BypassMemory, "  memory of the watcher with many idle Rollouts", mebibytes, 0, Peers{}},
 }
 
 // Definitions returns the identities of all rows.

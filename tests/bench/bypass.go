@@ -1,0 +1,185 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+
+	"sluice.dev/sluice/starter/control"
+	"sluice.dev/sluice/tests/bench/fleet"
+	"sluice.dev/sluice/tests/bench/observe"
+	"sluice.dev/sluice/tests/bench/report"
+	"sluice.dev/sluice/tests/bench/stats"
+	"sluice.dev/sluice/tests/harness"
+	"sluice.dev/sluice/workflows"
+)
+
+// ownRollouts is the resource of the fleet's Rollouts.
+var ownRollouts = schema.GroupVersionResource{Group: "sluice.dev", Version: "v1alpha1", Resource: "rollouts"}
+
+// measureBypass measures the bypass mode: what the hold adds to a write, how fast
+// a changed image becomes a canary pod, and what Rollouts at rest cost.
+func measureBypass(ctx context.Context, b *bench) error {
+	if out, err := b.Sluice(ctx, "default", "crds", "--install"); err != nil || out.Code != 0 {
+		return errors.Join(err, fmt.Errorf("installing the definitions: %s", out.Stderr))
+	}
+	for _, measure := range []func(context.Context, *bench) error{bypassDemo, bypassSlips, bypassIdle} {
+		if err := measure(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withWatch runs a measurement with a watcher of its own.
+func (b *bench) withWatch(ctx context.Context, until string, args []string, measure func(*harness.Watcher) error) error {
+	w, err := b.StartWatch(ctx, until, args...)
+	if err != nil {
+		return err
+	}
+	return errors.Join(measure(w), w.Stop())
+}
+
+// withHook does so with one that serves the webhooks.
+func (b *bench) withHook(ctx context.Context, measure func(*harness.Watcher) error) error {
+	return b.withWatch(ctx, "holding changes", harness.HookArgs(0), measure)
+}
+
+// withDeclared runs a measurement with the seed's application and its Rollout.
+func (b *bench) withDeclared(ctx context.Context, namespace string, measure func() error) error {
+	client, err := b.Sandbox.Dynamic()
+	if err != nil {
+		return err
+	}
+	if err := b.declare(ctx, client, fleet.App{Namespace: namespace, Name: harness.Demo}); err != nil {
+		return err
+	}
+	return errors.Join(measure(), b.letGo(ctx, client, []fleet.App{{Namespace: namespace, Name: harness.Demo}}))
+}
+
+// declare creates the Rollout of an application and waits until it is taken up.
+func (b *bench) declare(ctx context.Context, client dynamic.Interface, app fleet.App) error {
+	rollouts := client.Resource(ownRollouts).Namespace(app.Namespace)
+	obj, err := fleet.Object(app, fleet.Seed(0))
+	if err == nil {
+		_, err = rollouts.Create(ctx, obj, metav1.CreateOptions{})
+	}
+	if err != nil {
+		return fmt.Errorf("creating Rollout %s: %w", app.Key(), err)
+	}
+	return harness.Await(ctx, "Rollout "+app.Key()+" is taken up", func(ctx context.Context) (bool, error) {
+		obj, err := rollouts.Get(ctx, app.Name, metav1.GetOptions{})
+		if err != nil {
+			return false, err
+		}
+		phase, _, err := unstructured.NestedString(obj.Object, "status", "phase")
+		return phase == "Healthy", err
+	})
+}
+
+// bypassDemo measures the hold and the start with real pods.
+func bypassDemo(ctx context.Context, b *bench) error {
+	const namespace = "bench-bypass"
+	return b.withHook(ctx, func(*harness.Watcher) error {
+		return b.withDemo(ctx, namespace, func() error {
+			plain, err := b.writes(ctx, namespace)
+			if err != nil {
+				return err
+			}
+			return b.withDeclared(ctx, namespace, func() error {
+				held, err := b.writes(ctx, namespace)
+				if err != nil {
+					return err
+				}
+				err = b.set(figures{
+					report.BypassWrite:   {plain.Median(), len(plain)},
+					report.BypassHeldP50: {held.Median(), len(held)},
+					report.BypassHeldP99: {held.Percentile(99), len(held)},
+				})
+				if err != nil {
+					return err
+				}
+				return b.bypassStarts(ctx, namespace)
+			})
+		})
+	})
+}
+
+// writes times changes of the image that are not stored: admission sees them as
+// any other.
+func (b *bench) writes(ctx context.Context, namespace string) (stats.Sample, error) {
+	took := make([]time.Duration, b.Holds)
+	for i := range took {
+		patch := fmt.Appendf(nil, `{"spec":{"template":{"spec":{"containers":[{"name":"main","image":%q}]}}}}`, harness.Image(fmt.Sprint("try-", i)))
+		begun := time.Now()
+		_, err := b.kube.AppsV1().Deployments(namespace).Patch(ctx, harness.Demo, types.StrategicMergePatchType, patch, metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
+		if err != nil {
+			return nil, fmt.Errorf("changing the image: %w", err)
+		}
+		took[i] = time.Since(begun)
+	}
+	return stats.Milliseconds(took), nil
+}
+
+// bypassStarts changes the image again and again, and aborts each rollout when
+// its canary runs.
+func (b *bench) bypassStarts(ctx context.Context, namespace string) error {
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	pods, err := observe.Pods(watching, b.kube, namespace)
+	if err != nil {
+		return err
+	}
+	var started, first []time.Duration
+	for i := range b.FirstWeight {
+		if err := pause(ctx, quiet); err != nil {
+			return err
+		}
+		mark, begun := pods.Mark(), time.Now()
+		if err := b.SetImage(ctx, namespace, versionOf(i)); err != nil {
+			return err
+		}
+		seen, err := pods.Await(ctx, "a pod of the canary is created", mark, func(e observe.Event) bool {
+			return strings.HasPrefix(e.Key, namespace+"/"+harness.Demo+"-canary") && e.Value != observe.Gone
+		})
+		if err != nil {
+			return err
+		}
+		at, err := b.abortHeld(ctx, namespace)
+		if err != nil {
+			return err
+		}
+		started, first = append(started, at.Sub(begun)), append(first, seen.At.Sub(begun))
+		b.say("%.0f ms to the workflow, %.0f ms to the first canary pod", started[i].Seconds()*1000, first[i].Seconds()*1000)
+	}
+	return b.set(figures{
+		report.BypassStart: {stats.Milliseconds(started).Median(), len(started)},
+		report.BypassFirst: {stats.Milliseconds(first).Median(), len(first)},
+	})
+}
+
+// abortHeld waits for the hold of step 1 of the seed's rollout, aborts it, and
+// returns when it was started.
+func (b *bench) abortHeld(ctx context.Context, namespace string) (time.Time, error) {
+	id := harness.DemoWorkflow(namespace)
+	if err := b.awaitHold(ctx, id, 1); err != nil {
+		return time.Time{}, err
+	}
+	run, err := b.Temporal.DescribeWorkflowExecution(ctx, id, "")
+	if err != nil {
+		return time.Time{}, fmt.Errorf("describing %s: %w", id, err)
+	}
+	info := run.GetWorkflowExecutionInfo()
+	if err := b.send(ctx, id, workflows.VerbAbort, workflows.Message{}); err != nil {
+		return time.Time{}, fmt.Errorf("aborting: %w", err)
+	}
+	return info.GetStartTime().AsTime(), b.awaitEnd(ctx, control.Run{ID: id, RunID: info.GetExecution().GetRunId()}, workflows.RolledBack)
+}

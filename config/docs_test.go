@@ -25,3 +25,17 @@ func TestDocs(t *testing.T) {
 		require.Equal(t, SeverityInfo, finding.Severity, finding.Error())
 	}
 }
+
+// TestDocsOfMetrics parses the document that a reader of the page saves.
+func TestDocsOfMetrics(t *testing.T) {
+	page, err := os.ReadFile("../docs/metrics.md")
+	require.NoError(t, err)
+	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(page, -1)
+	require.Len(t, examples, 1)
+	r, err := ParseOne(examples[0][1], Options{})
+	require.NoError(t, err)
+	require.Len(t, r.Analyses(), 2)
+	for _, finding := range Warnings(r, 5) {
+		require.Equal(t, SeverityInfo, finding.Severity, finding.Error())
+	}
+}

@@ -112,7 +112,8 @@ func optional(v *float64) string {
 }
 
 // sparkline draws the values of the latest samples, from the lowest to the
-// highest of them; a sample without a value is a gap.
+// highest of them; a sample without a value is a gap. Dots, because all terminals
+// draw them in one column, which blocks are not in some languages.
 func sparkline(samples []verdict.Sample) string {
 	samples = samples[max(0, len(samples)-sparkWidth):]
 	low, high := math.Inf(1), math.Inf(-1)
@@ -121,7 +122,7 @@ func sparkline(samples []verdict.Sample) string {
 			low, high = min(low, *s.Value), max(high, *s.Value)
 		}
 	}
-	levels := []rune("▁▂▃▄▅▆▇█")
+	levels := []rune("⡀⣀⣄⣤⣦⣶⣷⣿")
 	var b strings.Builder
 	for _, s := range samples {
 		switch {

@@ -13,6 +13,7 @@ import (
 const (
 	AnnotationOnFailure = own.Group + "/on-failure"
 	AnnotationDeadline  = own.Group + "/deadline"
+	AnnotationOnDrift   = own.Group + "/on-drift"
 	// AnnotationAnalysis names the metrics of every step: templates, separated by
 	// commas, or configmap/NAME for all templates of a ConfigMap.
 	AnnotationAnalysis = own.Group + "/analysis"
@@ -24,7 +25,7 @@ const (
 
 // annotations that are known, and where our own version says the same.
 var annotations = []struct{ key, field string }{
-	{AnnotationOnFailure, "spec.onFailure"}, {AnnotationDeadline, "spec.deadline"},
+	{AnnotationOnFailure, "spec.onFailure"}, {AnnotationDeadline, "spec.deadline"}, {AnnotationOnDrift, "spec.onDrift"},
 	{AnnotationAnalysis, "analysis in each step"}, {AnnotationPrometheus, "spec.prometheus"},
 	{AnnotationIsolation, "spec.strategy.canary.isolation"},
 	{AnnotationConfirm, "confirm.level in " + routesPath}, {AnnotationProbe, "confirm.probe in " + routesPath},
@@ -40,6 +41,8 @@ func applyAnnotations(r *report, d *draft) {
 		case !strings.HasPrefix(key, own.Group+"/"), bypassAnnotation(r, key, value, path):
 		case key == AnnotationOnFailure && d.kruise:
 			d.doc.Spec.OnFailure = &value
+		case key == AnnotationOnDrift && d.kruise:
+			d.doc.Spec.OnDrift = &value
 		case key == AnnotationDeadline && d.kruise:
 			var period own.Period
 			if err := period.UnmarshalText([]byte(value)); err != nil {

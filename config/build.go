@@ -27,6 +27,7 @@ func build(d *draft, opts Options) Rollout {
 		Analysis:       d.whole,
 		Bake:           d.bake,
 		Isolation:      Isolation(*canary.Isolation),
+		OnDrift:        DriftPolicy(*doc.Spec.OnDrift),
 	}
 	for i, step := range canary.Steps {
 		built := d.buildStep(step, i == len(canary.Steps)-1)

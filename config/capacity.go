@@ -35,6 +35,42 @@ func NeedStable(weight, total int) int {
 	return need(100-weight, total)
 }
 
+// Need returns how many ready canary pods the requests of the step need, for a
+// workload of total pods. A step without requests needs none.
+func (s Step) Need(total int) int {
+	if !s.routed() {
+		return 0
+	}
+	return max(NeedCanary(s.weight(), total), NeedMatch(total))
+}
+
+// Pods returns how many canary pods the step runs beside a workload of total
+// pods: what its document asks for, even if that is less than Need; where the
+// document names a weight only, as many as that needs. A step that has requests
+// has at least one.
+func (s Step) Pods(total int) int {
+	pods := s.Replicas.Of(total)
+	if s.Replicas.Implied {
+		pods = max(pods, s.Need(total))
+	}
+	if s.routed() {
+		pods = max(pods, 1)
+	}
+	return pods
+}
+
+// routed tells whether requests go to canary in the step.
+func (s Step) routed() bool {
+	return len(s.Matches) > 0 || s.weight() > 0
+}
+
+func (s Step) weight() int {
+	if s.Weight == nil {
+		return 0
+	}
+	return *s.Weight
+}
+
 func need(share, total int) int {
 	share = max(0, min(share, 100))
 	total = max(0, total)

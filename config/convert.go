@@ -90,9 +90,6 @@ func alphaStep(step kruisealpha.Step) own.Step {
 	if step.Weight != nil {
 		converted.Traffic = new(kruise.Percent(strconv.Itoa(int(*step.Weight)) + "%"))
 	}
-	if step.Replicas == nil {
-		converted.Replicas = defaultReplicas(step.Weight)
-	}
 	return converted
 }
 

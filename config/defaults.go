@@ -1,10 +1,7 @@
 package config
 
 import (
-	"strconv"
 	"time"
-
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	own "sluice.dev/sluice/config/v1alpha1"
 )
@@ -25,11 +22,12 @@ const (
 	DefaultOnFailure = FailurePause
 	// DefaultIsolation writes to no Service of the user.
 	DefaultIsolation = IsolateByLabel
+	// DefaultOnDrift asks a person.
+	DefaultOnDrift = DriftPause
 )
 
-// setDefaults fills in what the document leaves out, except for the replicas
-// of v1alpha1 steps (defaultReplicas) and for holds (holdOf), which depend on
-// other fields.
+// setDefaults fills in what the document leaves out, except for replicas
+// (amountOf) and holds (holdOf), which depend on other fields.
 func setDefaults(d *draft) {
 	spec := &d.doc.Spec
 	if spec.Deadline == nil {
@@ -37,6 +35,9 @@ func setDefaults(d *draft) {
 	}
 	if spec.OnFailure == nil {
 		spec.OnFailure = new(string(DefaultOnFailure))
+	}
+	if spec.OnDrift == nil {
+		spec.OnDrift = new(string(DefaultOnDrift))
 	}
 	canary := spec.Strategy.Canary
 	if canary == nil {
@@ -71,15 +72,6 @@ func (d *draft) legacyClass(route int) string {
 	return DefaultClass
 }
 
-// defaultReplicas returns as many pods as the weight asks requests, as Kruise
-// does where a v1alpha1 step names no replicas.
-func defaultReplicas(weight *int32) *intstr.IntOrString {
-	if weight == nil {
-		return nil
-	}
-	return new(intstr.FromString(strconv.Itoa(int(*weight)) + "%"))
-}
-
 // holdOf returns what a step waits for. As in Kruise, a pause without duration
 // waits for a person, also where it is left out, and a last step that says
 // "100%" does not wait; an explicit hold is taken at its word.
@@ -89,13 +81,19 @@ func holdOf(step own.Step, last bool) Hold {
 		return Hold{Mode: HoldNone} // metrics alone decide
 	case step.Hold != nil:
 		return Hold{Mode: HoldMode(step.Hold.Mode), Duration: Duration(step.Hold.Duration)}.settled()
-	case last && step.Replicas != nil && *step.Replicas == intstr.FromString("100%"):
+	case last && isAll(step):
 		return Hold{Mode: HoldNone}
 	case step.Pause == nil || step.Pause.Duration == nil:
 		return Hold{Mode: HoldApproval}
 	default:
 		return Hold{Mode: HoldTimed, Duration: Duration(*step.Pause.Duration)}.settled()
 	}
+}
+
+// isAll tells a step of 100 % from one that names as many pods.
+func isAll(step own.Step) bool {
+	amount, ok := amountOf(step)
+	return ok && amount.all()
 }
 
 // settled turns a timed hold of no time into none.

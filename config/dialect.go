@@ -25,6 +25,8 @@ type dialect struct {
 	kruise bool
 	// missingReplicas is Kruise's message for a step without replicas.
 	missingReplicas string
+	// impliesReplicas where a step that has a weight may leave its replicas out.
+	impliesReplicas bool
 	// badWeight is Kruise's message for a weight out of range.
 	badWeight string
 	// missingStrategy is Kruise's message for a document without strategy.
@@ -48,6 +50,7 @@ var dialects = []dialect{
 		workload:        "spec.workloadRef",
 		weight:          "traffic",
 		missingReplicas: "replicas cannot be empty",
+		impliesReplicas: true,
 		badWeight:       badBetaWeight,
 		missingStrategy: "Canary and BlueGreen cannot both be empty",
 		read:            func(r *report, node *yaml.Node) draft { return draft{doc: decodeAs[own.Rollout](r, node)} },
@@ -70,6 +73,7 @@ var dialects = []dialect{
 		weight:          "weight",
 		kruise:          true,
 		missingReplicas: "weight and replicas cannot be empty at the same time",
+		impliesReplicas: true,
 		badWeight:       "weight must be positive number, and less than or equal to 100",
 		missingStrategy: "Canary cannot be empty",
 		weightsRise:     true,

@@ -43,6 +43,7 @@ func Document(r Rollout) own.Rollout {
 			OnFailure:   new(string(r.OnFailure)),
 			Prometheus:  convertAll(r.Prometheus, renderServer),
 			Analysis:    renderAnalysis(r.Analysis),
+			OnDrift:     new(string(cmp.Or(r.OnDrift, DefaultOnDrift))),
 		},
 	}
 }
@@ -65,10 +66,12 @@ func renderRoute(t Traffic) own.TrafficRouting {
 
 func renderStep(s Step) own.Step {
 	step := own.Step{
-		Replicas: new(intstr.Parse(s.Replicas.String())),
 		Hold:     &own.Hold{Mode: own.HoldMode(s.Hold.Mode), Duration: own.Period(s.Hold.Duration)},
 		Matches:  convertAll(s.Matches, renderMatch),
 		Analysis: renderAnalysis(s.Analysis),
+	}
+	if !s.Replicas.Implied {
+		step.Replicas = new(intstr.Parse(s.Replicas.String()))
 	}
 	if s.Weight != nil {
 		step.Traffic = new(kruise.Percent(strconv.Itoa(*s.Weight) + "%"))

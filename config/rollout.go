@@ -40,6 +40,9 @@ type Rollout struct {
 	Analysis *Analysis `json:"analysis,omitempty"`
 	// Bake before the new revision becomes stable.
 	Bake *Bake `json:"bake,omitempty"`
+	// OnDrift is what happens when somebody else changes an object of the rollout;
+	// empty in inputs of releases that did not look.
+	OnDrift DriftPolicy `json:"onDrift,omitempty"`
 }
 
 // ObjectRef names an object in the namespace of the document.
@@ -117,6 +120,20 @@ const (
 // BySelector reports whether the Service is narrowed instead of a label changed.
 func (r *Rollout) BySelector() bool { return r.Isolation == IsolateBySelector }
 
+// DriftPolicy is what happens when somebody else changes what a rollout has
+// written. What would lose requests is put right at once under every policy.
+type DriftPolicy string
+
+// The drift policies.
+const (
+	// DriftPause leaves the change and asks a person.
+	DriftPause DriftPolicy = "pause"
+	// DriftAdopt takes the change over and goes on, where that is possible.
+	DriftAdopt DriftPolicy = "adopt"
+	// DriftEnforce undoes the change, once; a change that comes again pauses.
+	DriftEnforce DriftPolicy = "enforce"
+)
+
 // Match is a rule on requests; all its conditions must hold.
 type Match struct {
 	Headers []ValueMatch `json:"headers,omitempty"`
@@ -178,6 +195,9 @@ type Metadata struct {
 type Amount struct {
 	Value   int  `json:"value"`
 	Percent bool `json:"percent,omitempty"`
+	// Implied says that the document names a weight only: there are as many pods
+	// as the weight needs.
+	Implied bool `json:"implied,omitempty"`
 }
 
 // Of returns how many pods the amount means for a workload of total pods:
@@ -190,6 +210,9 @@ func (a Amount) Of(total int) int {
 	}
 	return max(0, min(n, total))
 }
+
+// all says that the amount is the whole workload, whatever its size.
+func (a Amount) all() bool { return a.Percent && a.Value == 100 }
 
 // String returns the amount as it is written in a document: "3" or "30%".
 func (a Amount) String() string {

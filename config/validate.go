@@ -116,6 +116,11 @@ func validateSettings(r *report, d *draft) {
 	default:
 		r.add(d.settingPath("spec.onFailure", AnnotationOnFailure), "unknown failure policy", "write pause or rollback")
 	}
+	switch DriftPolicy(*spec.OnDrift) {
+	case DriftPause, DriftAdopt, DriftEnforce:
+	default:
+		r.add(d.settingPath("onDrift", AnnotationOnDrift), "unknown drift policy", "write pause, adopt or enforce")
+	}
 }
 
 func validateStrategy(r *report, d *draft) {

@@ -47,10 +47,9 @@ func validateSteps(r *report, d *draft, steps []own.Step) {
 func validateReplicas(r *report, d *draft, path string, step own.Step) {
 	at := path + ".replicas"
 	if step.Replicas == nil {
-		r.add(at, d.missingReplicas, `write a number of pods such as 1, or a percentage such as "10%"`)
-		return
-	}
-	if !r.has(at) {
+		if step.Traffic == nil || !d.impliesReplicas {
+			r.add(at, d.missingReplicas, `write a number of pods such as 1, or a percentage such as "10%"`)
+		}
 		return // taken from the weight, which answers for itself
 	}
 	amount, ok := parseAmount(*step.Replicas)
@@ -112,11 +111,16 @@ func validateOrder(r *report, d *draft, path string, before, step own.Step) {
 	}
 }
 
+// amountOf returns the pods of a step: as written, or as its weight needs them.
 func amountOf(step own.Step) (Amount, bool) {
-	if step.Replicas == nil {
-		return Amount{}, false
+	switch {
+	case step.Replicas != nil:
+		return parseAmount(*step.Replicas)
+	case step.Traffic != nil:
+		percent, ok := parsePercent(string(*step.Traffic))
+		return Amount{Value: percent, Percent: true, Implied: true}, ok
 	}
-	return parseAmount(*step.Replicas)
+	return Amount{}, false
 }
 
 var percentage = regexp.MustCompile(`^[0-9]{1,5}%$`)

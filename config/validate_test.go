@@ -148,6 +148,9 @@ func TestRefused(t *testing.T) {
 		{"annotation in own, failure", ownDocument, "annotations: {}", "annotations: {sluice.dev/on-failure: pause}", `metadata.annotations["sluice.dev/on-failure"]`, "only Kruise documents"},
 		{"annotation in own, isolation", ownDocument, "annotations: {}", "annotations: {sluice.dev/isolation: label}", `metadata.annotations["sluice.dev/isolation"]`, "only Kruise documents"},
 		{"isolation", ownDocument, "  strategy:\n    canary:\n", "  strategy:\n    canary:\n      isolation: labels\n", "spec.strategy.canary.isolation", "unknown isolation"},
+		{"annotation in own, drift", ownDocument, "annotations: {}", "annotations: {sluice.dev/on-drift: adopt}", `metadata.annotations["sluice.dev/on-drift"]`, "only Kruise documents"},
+		{"drift policy", ownDocument, "spec:\n", "spec:\n  onDrift: ignore\n", "spec.onDrift", "unknown drift policy"},
+		{"drift policy by annotation", betaDocument, "annotations: {}", "annotations: {sluice.dev/on-drift: fight}", `metadata.annotations["sluice.dev/on-drift"]`, "unknown drift policy"},
 		{"failure policy", ownDocument, "spec:\n", "spec:\n  onFailure: retry\n", "spec.onFailure", "unknown failure policy"},
 		{"header modifier", betaDocument, "replicas: 1\n", "replicas: 1\n        requestHeaderModifier: {remove: [x]}\n", step + ".requestHeaderModifier", "not supported yet"},
 

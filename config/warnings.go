@@ -68,28 +68,17 @@ func Warnings(r Rollout, replicas int) []Finding {
 	return f.list
 }
 
-// routed tells whether requests go to canary in the step.
-func (s Step) routed() bool {
-	return len(s.Matches) > 0 || s.weight() > 0
-}
-
-func (s Step) weight() int {
-	if s.Weight == nil {
-		return 0
-	}
-	return *s.Weight
-}
-
 func (f *findings) capacity(path string, step Step, replicas int) {
 	if !step.routed() {
 		f.info(path, "no requests go to canary in this step", "write "+f.dialect.weight+" or matches to route some")
 		return
 	}
 	if replicas <= 0 {
+		f.share(path, step)
 		return
 	}
-	pods := step.Replicas.Of(replicas)
-	need := max(NeedCanary(step.weight(), replicas), NeedMatch(replicas))
+	pods := step.Pods(replicas)
+	need := step.Need(replicas)
 	if pods >= need {
 		return
 	}
@@ -98,6 +87,21 @@ func (f *findings) capacity(path string, step Step, replicas int) {
 		reason = fmt.Sprintf("a route should have at least %d pods behind it: the loss of one is then no outage", minServing)
 	}
 	f.warn(path+".replicas", fmt.Sprintf("%s for canary; %s", podCount(pods), reason), fmt.Sprintf("write at least %d", need))
+}
+
+// share compares pods with the weight where the size of the workload is not
+// known.
+func (f *findings) share(path string, step Step) {
+	a := step.Replicas
+	need := NeedCanary(step.weight(), 100)
+	switch {
+	case a.Implied:
+	case !a.Percent && a.Value < minServing:
+		f.warn(path+".replicas", fmt.Sprintf("%s for canary; a route should have at least %d pods behind it: the loss of one is then no outage", podCount(a.Value), minServing),
+			fmt.Sprintf("write at least %d, unless the workload has one pod", minServing))
+	case a.Percent && step.weight() > 0 && a.Value < need:
+		f.warn(path+".replicas", fmt.Sprintf("%s of the pods for weight %d, which asks for %d %% with %d %% headroom", a, step.weight(), need, Headroom), fmt.Sprintf("write at least %d%%", need))
+	}
 }
 
 func podCount(n int) string {
@@ -126,14 +130,14 @@ func (f *findings) order(path string, before, step Step, replicas int) {
 	if len(before.Matches) > 0 && len(step.Matches) == 0 {
 		f.info(path, "the matches of the step before end here: its users are treated as all others", "repeat the matches to keep them on canary")
 	}
-	if replicas > 0 && step.Replicas.Of(replicas) < before.Replicas.Of(replicas) {
+	if replicas > 0 && step.Pods(replicas) < before.Pods(replicas) {
 		f.warn(path+".replicas", fmt.Sprintf("of %d pods, %s are fewer than %s of the step before", replicas, step.Replicas, before.Replicas), "")
 	}
 }
 
 func (f *findings) last(r Rollout, replicas int) {
 	last := r.Steps[len(r.Steps)-1]
-	full := last.weight() == 100 && (last.Replicas == Amount{Value: 100, Percent: true} || replicas > 0 && last.Replicas.Of(replicas) == replicas)
+	full := last.weight() == 100 && (last.Replicas.all() || replicas > 0 && last.Pods(replicas) == replicas)
 	if !full {
 		f.info(indexPath(stepsPath, len(r.Steps)-1), "after this step follows the implicit step to 100 %", "")
 	}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"sluice.dev/sluice/activities/analysis"
+	"sluice.dev/sluice/activities/janitor"
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/preflight"
 	"sluice.dev/sluice/activities/traffic"
@@ -133,12 +134,20 @@ func work(ctx context.Context, s settings.Settings, temporal client.Client, clus
 	})
 	acting.RegisterActivity(&workload.Activities{
 		Cluster: cluster, Gateway: traffic.Endpoints{Cluster: cluster, Gateways: gateways},
+		Routes: traffic.Looker{Cluster: cluster},
+	})
+	acting.RegisterActivity(&janitor.Activities{
+		Cluster: cluster, Namespaces: s.Worker.Namespaces, Routes: traffic.Reader{}, Temporal: temporal,
 	})
 	for _, w := range []worker.Worker{acting, deciding} {
 		if err := w.Start(); err != nil {
 			return fmt.Errorf("starting to take work: %w", err)
 		}
 		defer w.Stop()
+	}
+	if err := scheduleJanitor(ctx, s, temporal, log); err != nil {
+		// Rollouts do not need it.
+		log.Error("the janitor was not set up", "error", err)
 	}
 	metrics.ready.Store(true)
 	log.Info("taking work", "cluster", s.Cluster, "workflows", workflows.TaskQueue, "activities", workflows.ActivityTaskQueue(s.Cluster))

@@ -51,16 +51,16 @@ func (r *run) judge(now time.Time, verb Verb, m Message) (string, error) {
 	if m.Revision != "" && m.Revision != r.held.Revision {
 		return "", fmt.Errorf("this was meant for revision %s; the present revision is %s", m.Revision, r.held.Revision)
 	}
+	if m.Adopt && verb != VerbResume {
+		return "", errors.New("adopt goes with resume")
+	}
 	switch verb {
 	case VerbPromote:
 		return r.judgePromote(now, m)
 	case VerbPause:
 		return "pausing before the next operation", nil
 	case VerbResume:
-		if !r.paused {
-			return "", errors.New("the rollout is not paused")
-		}
-		return "resuming", nil
+		return r.judgeResume(m)
 	case VerbAbort:
 		return r.judgeAbort()
 	case VerbRetry:
@@ -148,7 +148,7 @@ func (r *run) act(ctx workflow.Context, verb Verb, m Message) {
 	case VerbPause:
 		r.paused, r.pauseReason = true, m.Reason
 	case VerbResume:
-		r.paused, r.pauseReason = false, ""
+		r.resume(ctx, m)
 	case VerbAbort, VerbRetry, VerbJump, VerbRevise, VerbReplan:
 		r.command(verb, m)
 	}

@@ -35,14 +35,15 @@ func (r *run) execute(ctx workflow.Context, op plan.Operation) error {
 		}
 	}
 	r.world = r.world.Done(op)
+	r.settled(op)
 	r.done(ctx, op)
 	return nil
 }
 
-// await waits for a future, or for an order that cannot wait for it. While the
-// compensation runs there is no such order.
+// await waits for a future, or for an order or a drift that cannot wait for it.
+// While the compensation runs there is neither.
 func (r *run) await(ctx workflow.Context, future workflow.Future) error {
-	err := workflow.Await(ctx, func() bool { return future.IsReady() || (r.order != nil && !r.final) })
+	err := workflow.Await(ctx, func() bool { return future.IsReady() || (r.interrupted() && !r.final) })
 	if err != nil {
 		return fmt.Errorf("waiting for an operation: %w", err)
 	}
@@ -86,7 +87,9 @@ func (r *run) record(ctx workflow.Context, op plan.Operation, future workflow.Fu
 		return future.Get(ctx, nil)
 	case plan.NarrowService, plan.WidenService:
 		return r.recordSelection(ctx, future)
-	case plan.PromoteStable, plan.RestoreTemplate, plan.Drain:
+	case plan.PromoteStable:
+		return r.recordPromotion(ctx, future)
+	case plan.RestoreTemplate, plan.Drain:
 		return future.Get(ctx, nil)
 	}
 	return nil
@@ -109,6 +112,19 @@ func (r *run) recordSelection(ctx workflow.Context, future workflow.Future) erro
 	}
 	for _, kept := range selection.Kept {
 		r.note(ctx, "kept on Service "+r.observed.Ref.Service+": "+kept)
+	}
+	return nil
+}
+
+// recordPromotion takes over the size that the workload had in the end: somebody
+// may have scaled it while its pods were replaced.
+func (r *run) recordPromotion(ctx workflow.Context, future workflow.Future) error {
+	var pods workload.Pods
+	if err := future.Get(ctx, &pods); err != nil {
+		return err
+	}
+	if pods.Total > 0 {
+		r.world.Replicas = pods.Total
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 
 	"go.temporal.io/sdk/workflow"
@@ -34,15 +35,16 @@ func (r *run) hold(ctx workflow.Context) error {
 		timer := workflow.NewTimerWithOptions(timerCtx, left, workflow.TimerOptions{
 			Summary: fmt.Sprintf("hold of step %d", r.step+1),
 		})
-		expired = timer.IsReady
+		// What others have changed is decided about in the step where it happened.
+		expired = func() bool { return timer.IsReady() && r.drift.open == nil }
 		until := workflow.Now(ctx).Add(left)
 		r.until = &until
 		defer func() { r.until = nil }()
 	}
 	for !r.released && !expired() {
-		r.enter(ctx, PhaseHolding, r.holdText(hold))
+		asking := r.tellHold(ctx, PhaseHolding, r.holdText(hold))
 		err := workflow.Await(ctx, func() bool {
-			return r.released || expired() || r.order != nil || r.unfinished()
+			return r.released || expired() || r.interrupted() || r.unfinished() || asking != (r.drift.open != nil)
 		})
 		if err != nil {
 			return fmt.Errorf("holding: %w", err)
@@ -55,6 +57,17 @@ func (r *run) hold(ctx workflow.Context) error {
 		}
 	}
 	return nil
+}
+
+// tellHold tells what the hold waits for, and whether that is the answer to a
+// drift.
+func (r *run) tellHold(ctx workflow.Context, phase Phase, text string) bool {
+	if r.drift.open != nil {
+		r.enter(ctx, PhasePaused, r.pausedText())
+		return true
+	}
+	r.enter(ctx, phase, text)
+	return false
 }
 
 // passes says whether the hold of the present step is released already.
@@ -76,12 +89,17 @@ func (r *run) unfinished() bool {
 	return !r.paused && len(plan.Step(r.doc(), r.world, r.step)) > 0
 }
 
-// follow does the work that a change of the world has made necessary.
+// follow does the work that a change of the world has made necessary. A drift
+// that interrupts it does not end the hold.
 func (r *run) follow(ctx workflow.Context) error {
-	if !r.unfinished() {
+	err := r.answerNow(ctx)
+	if err == nil && r.unfinished() {
+		err = r.work(ctx)
+	}
+	if errors.Is(err, errInterrupted) && r.order == nil {
 		return nil
 	}
-	return r.work(ctx)
+	return err
 }
 
 // holdText says what is waited for and how to go on.

@@ -73,10 +73,11 @@ func (r *run) wait(ctx workflow.Context, w waiting) error {
 		r.analyse(ctx, w.where, w.analysis, m)
 		defer func() { m.cancel() }()
 	}
-	for !r.released && (held() || !m.passed) {
-		r.enter(ctx, w.phase, w.text)
+	over := func() bool { return m.passed && !held() && r.drift.open == nil }
+	for !r.released && !over() {
+		asking := r.tellHold(ctx, w.phase, w.text)
 		err := workflow.Await(ctx, func() bool {
-			return r.released || m.failure != nil || r.order != nil || m.passed && !held() || r.unfinished()
+			return r.released || m.failure != nil || r.interrupted() || over() || r.unfinished() || asking != (r.drift.open != nil)
 		})
 		switch {
 		case err != nil:

@@ -195,7 +195,7 @@ func (r *run) status() (Status, error) {
 		Asked: r.world.Asked, Confirmed: r.world.Confirmed, Confirmation: r.confirmation,
 		Isolation: r.doc().Isolation, Selects: r.selects(),
 		Replicas: r.world.Replicas, Canary: r.canary,
-		Paused: r.paused, Failure: r.failure, Warnings: r.observed.Warnings,
+		Paused: r.paused, Drift: r.drift.open, Failure: r.failure, Warnings: r.observed.Warnings,
 		Decisions: slices.Clone(r.decisions), Timeline: slices.Clone(r.timeline), Result: r.result,
 		Analyses: slices.Clone(r.analyses),
 	}

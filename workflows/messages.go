@@ -81,7 +81,7 @@ func (v Verb) describe() string {
 	case VerbPause:
 		return "Stops before the next operation; nothing is undone."
 	case VerbResume:
-		return "Ends a pause."
+		return `Ends a pause. {"adopt":true} keeps what somebody else has changed.`
 	case VerbAbort:
 		return "Returns all requests to stable and removes the canary."
 	case VerbRetry:
@@ -113,6 +113,9 @@ type Message struct {
 	Full bool `json:"full,omitempty"`
 	// SkipAnalysis, with a promote, ends the analysis of the whole rollout, too.
 	SkipAnalysis bool `json:"skipAnalysis,omitempty"`
+	// Adopt lets resume keep what somebody else has changed, for which the rollout
+	// was paused; without it, resume undoes that.
+	Adopt bool `json:"adopt,omitempty"`
 	// Change is the new revision of a revise.
 	Change *workload.Change `json:"change,omitempty"`
 	// ID makes a message that arrives more than once, as an Update and as a

@@ -61,7 +61,7 @@ func parseObject(data []byte) (Message, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&m); err != nil {
-		return Message{}, fmt.Errorf("the payload is not understood (%w): known fields are step, revision, run, by, reason, full, change, rollout and id", err)
+		return Message{}, fmt.Errorf("the payload is not understood (%w): known fields are step, revision, run, by, reason, full, adopt, change, rollout and id", err)
 	}
 	return checkMessage(m)
 }

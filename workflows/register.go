@@ -9,4 +9,5 @@ import (
 // so that what is replayed in tests is what runs.
 func Register(registry worker.WorkflowRegistry) {
 	registry.RegisterWorkflowWithOptions(Rollout, workflow.RegisterOptions{Name: WorkflowType})
+	registry.RegisterWorkflowWithOptions(Janitor, workflow.RegisterOptions{Name: JanitorType})
 }

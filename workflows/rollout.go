@@ -62,6 +62,9 @@ func (r *run) deliver(ctx workflow.Context) error {
 func (r *run) work(ctx workflow.Context) error {
 	r.budget(ctx, r.doc().StepDeadline(r.step))
 	for {
+		if err := r.atOnce(ctx); err != nil {
+			return err
+		}
 		if err := r.gate(ctx); err != nil {
 			return err
 		}
@@ -89,16 +92,16 @@ func (r *run) plan() []plan.Operation {
 
 // gate stops before the next operation while the rollout is paused.
 func (r *run) gate(ctx workflow.Context) error {
-	if r.order != nil {
+	if r.interrupted() {
 		return errInterrupted
 	}
 	if !r.paused {
 		r.enter(ctx, r.workPhase(), "")
 		return nil
 	}
-	r.enter(ctx, PhasePaused, "paused"+because(r.pauseReason)+"; resume to go on, or abort")
+	r.enter(ctx, PhasePaused, r.pausedText())
 	before := workflow.Now(ctx)
-	if err := workflow.Await(ctx, func() bool { return !r.paused || r.order != nil }); err != nil {
+	if err := workflow.Await(ctx, func() bool { return !r.paused || r.interrupted() }); err != nil {
 		return fmt.Errorf("waiting for resume: %w", err)
 	}
 	r.deadline = r.deadline.Add(workflow.Now(ctx).Sub(before))
@@ -119,7 +122,11 @@ func (r *run) turn(ctx workflow.Context, err error) error {
 			return err
 		}
 	}
+	r.answer(ctx)
 	order := r.order
+	if order == nil {
+		return nil
+	}
 	r.order = nil
 	switch order.verb {
 	case VerbAbort:
@@ -149,10 +156,35 @@ func (r *run) waitStuck(ctx workflow.Context, cause error) error {
 		next = "; promote with a reason, retry, jump, revise or abort"
 	}
 	r.note(ctx, fmt.Sprintf("step %d failed: %s", r.step+1, r.failure))
-	r.enter(ctx, PhaseStuck, r.failure+next)
-	if err := workflow.Await(ctx, func() bool { return r.order != nil }); err != nil {
-		return fmt.Errorf("waiting for a decision: %w", err)
+	text := r.failure + next
+	r.enter(ctx, PhaseStuck, text)
+	for r.order == nil {
+		if err := workflow.Await(ctx, r.interrupted); err != nil {
+			return fmt.Errorf("waiting for a decision: %w", err)
+		}
+		if len(r.drift.drifts) == 0 {
+			continue
+		}
+		if err := r.answerNow(ctx); err != nil && !errors.Is(err, errInterrupted) {
+			r.note(ctx, "what others have changed could not be answered: "+explain(err))
+		}
+		r.enter(ctx, PhaseStuck, text)
 	}
 	r.failure, r.blamed = "", nil
 	return nil
+}
+
+// answerNow answers drift where nothing else is done, in a hold or when stuck.
+func (r *run) answerNow(ctx workflow.Context) error {
+	if len(r.drift.drifts) == 0 {
+		return nil
+	}
+	r.answer(ctx)
+	r.budget(ctx, r.doc().StepDeadline(r.step))
+	return r.atOnce(ctx)
+}
+
+// pausedText says why the rollout is paused and how to go on.
+func (r *run) pausedText() string {
+	return "paused" + because(r.pauseReason) + "; resume to go on, or abort"
 }

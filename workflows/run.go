@@ -39,6 +39,7 @@ type run struct {
 
 	mailbox
 	measuring
+	drift watchful
 }
 
 // mailbox is what messages have asked for and the main line has not yet done.

@@ -105,6 +105,8 @@ type Status struct {
 
 	// Paused by a person.
 	Paused bool `json:"paused,omitempty"`
+	// Drift is what somebody else has changed, for which the rollout is paused.
+	Drift *OpenDrift `json:"drift,omitempty"`
 	// Failure of the step that is stuck.
 	Failure string `json:"failure,omitempty"`
 
@@ -154,7 +156,8 @@ type StepStatus struct {
 type Decision struct {
 	At   time.Time `json:"at"`
 	Verb Verb      `json:"verb"`
-	// Via is "signal", "update" or "workload" (a change of the workload).
+	// Via is "signal", "update", "workload" (a change of the workload) or "drift"
+	// (a change of another object of the rollout).
 	Via    string `json:"via"`
 	By     string `json:"by,omitempty"`
 	Reason string `json:"reason,omitempty"`

@@ -2,12 +2,14 @@ package workflows
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/activities/workload"
+	"sluice.dev/sluice/config"
 )
 
 // watch keeps one activity that waits for somebody else to change the workload,
@@ -30,6 +32,8 @@ func (r *run) watch(ctx workflow.Context) {
 		future := workflow.ExecuteActivity(callCtx, pods.WatchWorkload, workload.WatchRequest{
 			Ref: ref, Replicas: r.world.Replicas, Paused: true,
 			Revision: revision, StableRevision: r.observed.StableRevision, Version: version,
+			Objects: r.doc().OnDrift != "", Selector: r.observed.Selector,
+			Routed: r.world.RouteExists, Canary: r.world.Canary > 0, Known: maps.Clone(r.drift.known),
 		})
 		err := workflow.Await(ctx, func() bool {
 			return future.IsReady() || !r.watching() || r.held.Version != version
@@ -50,8 +54,15 @@ func (r *run) watching() bool {
 	return r.world.Held && !r.world.MaybePromoting && !r.revising && !r.final
 }
 
-// changed follows what somebody else did to the workload.
+// changed follows what somebody else did to the workload and to the other objects
+// of the rollout.
 func (r *run) changed(ctx workflow.Context, c workload.Changed) {
+	if len(c.Drifts) > 0 {
+		r.drifted(ctx, c.Drifts)
+	}
+	if c.Revision == "" && !c.Gone {
+		return
+	}
 	if c.Version != "" {
 		r.held.Version = c.Version
 	}
@@ -74,12 +85,27 @@ func (r *run) changed(ctx workflow.Context, c workload.Changed) {
 		r.world.Held, r.world.Resumed = false, true
 		r.decide(ctx, VerbAbort, m, "workload")
 	case !c.Paused:
-		m.Reason = "the workload was resumed by somebody else: it replaces its pods by itself now"
-		r.world.Held = false
-		r.decide(ctx, VerbPause, m, "workload")
+		r.unheld(ctx, m)
 	}
 	if c.Replicas != r.world.Replicas && !c.Gone {
 		r.note(ctx, fmt.Sprintf("the workload was scaled from %d to %d", r.world.Replicas, c.Replicas))
 		r.world.Replicas = c.Replicas
 	}
 }
+
+// unheld follows a workload that somebody else has resumed: it replaces its pods
+// by itself, with requests on them, which cannot be undone without loss. To hold
+// it again stops that half way.
+func (r *run) unheld(ctx workflow.Context, m Message) {
+	m.Reason = "the workload was resumed by somebody else: it replaces its pods by itself now"
+	r.world.Held = false
+	if r.doc().OnDrift == config.DriftEnforce && r.enforcing(ctx, workload.Drift{Kind: driftUnheld}) {
+		r.note(ctx, m.Reason+": it is held again")
+		return
+	}
+	r.decide(ctx, VerbPause, m, "workload")
+}
+
+// driftUnheld is the kind of a workload that was resumed; it is not reported as
+// a drift of an object.
+const driftUnheld workload.DriftKind = "unheld"

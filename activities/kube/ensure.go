@@ -6,6 +6,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 
 	"sluice.dev/sluice/activities/release"
 )
@@ -29,6 +30,11 @@ func (c *Cluster) EnsureIngress(ctx context.Context, ref release.Ref, name strin
 	return ensure(ctx, c.ownIngresses(ref.Namespace), ref, name, how, mutate)
 }
 
+// EnsureBudget is EnsureDeployment for a PodDisruptionBudget of ours.
+func (c *Cluster) EnsureBudget(ctx context.Context, ref release.Ref, name string, how Own, mutate func(*policyv1.PodDisruptionBudget)) (*policyv1.PodDisruptionBudget, bool, error) {
+	return ensure(ctx, c.ownBudgets(ref.Namespace), ref, name, how, mutate)
+}
+
 // RemoveDeployment deletes a Deployment of ours and reports whether there was
 // one. It does not wait for its pods.
 func (c *Cluster) RemoveDeployment(ctx context.Context, ref release.Ref, name string) (bool, error) {
@@ -43,6 +49,12 @@ func (c *Cluster) RemoveService(ctx context.Context, ref release.Ref, name strin
 // RemoveIngress deletes an Ingress of ours and reports whether there was one.
 func (c *Cluster) RemoveIngress(ctx context.Context, ref release.Ref, name string) (bool, error) {
 	return remove(ctx, c.ownIngresses(ref.Namespace), ref, name)
+}
+
+// RemoveBudget deletes a PodDisruptionBudget of ours and reports whether there
+// was one.
+func (c *Cluster) RemoveBudget(ctx context.Context, ref release.Ref, name string) (bool, error) {
+	return remove(ctx, c.ownBudgets(ref.Namespace), ref, name)
 }
 
 func (c *Cluster) ownDeployments(namespace string) resource[*appsv1.Deployment] {
@@ -63,5 +75,12 @@ func (c *Cluster) ownIngresses(namespace string) resource[*netv1.Ingress] {
 	return resource[*netv1.Ingress]{
 		kind: "Ingress", client: c.client.NetworkingV1().Ingresses(namespace), cached: c.Ingresses(namespace),
 		make: func() *netv1.Ingress { return &netv1.Ingress{} },
+	}
+}
+
+func (c *Cluster) ownBudgets(namespace string) resource[*policyv1.PodDisruptionBudget] {
+	return resource[*policyv1.PodDisruptionBudget]{
+		kind: "PodDisruptionBudget", client: c.client.PolicyV1().PodDisruptionBudgets(namespace), cached: c.Budgets(namespace),
+		make: func() *policyv1.PodDisruptionBudget { return &policyv1.PodDisruptionBudget{} },
 	}
 }

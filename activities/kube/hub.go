@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	netv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 )
@@ -105,6 +106,9 @@ func topicOf(m metav1.Object) Topic {
 	case *corev1.Pod:
 		name := ownerName(m, "ReplicaSet")
 		return AboutWorkload(name[:max(0, strings.LastIndexByte(name, '-'))])
+	case *policyv1.PodDisruptionBudget:
+		// One of ours has the name of the Deployment whose pods it is for.
+		return AboutWorkload(m.GetName())
 	case *corev1.Service:
 		return AboutService(m.GetName())
 	case *discoveryv1.EndpointSlice:

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	netv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
@@ -28,6 +29,7 @@ const (
 	resourceQuotas  = "resourcequotas"
 	networkPolicies = "networkpolicies.networking.k8s.io"
 	autoscalers     = "horizontalpodautoscalers.autoscaling"
+	budgets         = "poddisruptionbudgets.policy"
 )
 
 // view is the cache of one namespace, or of all (corev1.NamespaceAll): an
@@ -52,6 +54,7 @@ func newView(client kubernetes.Interface, namespace string, note noteFunc) *view
 	add(b, resourceQuotas, &corev1.ResourceQuota{}, client.CoreV1().ResourceQuotas(namespace), nil)
 	add(b, networkPolicies, &netv1.NetworkPolicy{}, client.NetworkingV1().NetworkPolicies(namespace), nil)
 	add(b, autoscalers, &scalingv2.HorizontalPodAutoscaler{}, client.AutoscalingV2().HorizontalPodAutoscalers(namespace), nil)
+	add(b, budgets, &policyv1.PodDisruptionBudget{}, client.PolicyV1().PodDisruptionBudgets(namespace), nil)
 	return v
 }
 

@@ -6,6 +6,7 @@ import (
 	corelisters "k8s.io/client-go/listers/core/v1"
 	discoverylisters "k8s.io/client-go/listers/discovery/v1"
 	netlisters "k8s.io/client-go/listers/networking/v1"
+	policylisters "k8s.io/client-go/listers/policy/v1"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -66,4 +67,9 @@ func (c *Cluster) NetworkPolicies(namespace string) netlisters.NetworkPolicyName
 // HorizontalPodAutoscalers returns the cached autoscalers of a namespace.
 func (c *Cluster) HorizontalPodAutoscalers(namespace string) scalinglisters.HorizontalPodAutoscalerNamespaceLister {
 	return scalinglisters.NewHorizontalPodAutoscalerLister(c.indexer(namespace, autoscalers)).HorizontalPodAutoscalers(namespace)
+}
+
+// Budgets returns the cached PodDisruptionBudgets of a namespace.
+func (c *Cluster) Budgets(namespace string) policylisters.PodDisruptionBudgetNamespaceLister {
+	return policylisters.NewPodDisruptionBudgetLister(c.indexer(namespace, budgets)).PodDisruptionBudgets(namespace)
 }

@@ -195,6 +195,10 @@ func stamp(obj metav1.Object, ref release.Ref) {
 	}
 	annotations[release.AnnotationSeq] = strconv.FormatInt(ref.Seq, 10)
 	obj.SetAnnotations(annotations)
+	if mark := Mark(obj); mark != "" {
+		annotations[release.AnnotationMark] = mark
+		obj.SetAnnotations(annotations)
+	}
 }
 
 func withSeq(ref release.Ref, seq int64) release.Ref {

@@ -27,7 +27,7 @@ func owned(id, seq string, n int32) *corev1.Service {
 	s := service(canary, n)
 	s.Spec.Ports = []corev1.ServicePort{{Port: n}}
 	s.Labels = map[string]string{release.LabelRollout: id, release.LabelWorkload: "demo"}
-	s.Annotations = map[string]string{release.AnnotationSeq: seq}
+	s.Annotations = map[string]string{release.AnnotationSeq: seq, release.AnnotationMark: kube.Mark(s)}
 	return s
 }
 
@@ -39,7 +39,7 @@ func TestEnsureCreatesWithOurMarks(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, wrote)
 		require.Equal(t, map[string]string{release.LabelRollout: "r1", release.LabelWorkload: "demo"}, s.Labels)
-		require.Equal(t, map[string]string{release.AnnotationSeq: "4"}, s.Annotations)
+		require.Equal(t, map[string]string{release.AnnotationSeq: "4", release.AnnotationMark: kube.Mark(s)}, s.Annotations)
 		require.Empty(t, s.OwnerReferences)
 		require.Equal(t, []string{"create services demo-canary"}, server.Writes())
 		require.Empty(t, server.Reads())

@@ -129,6 +129,7 @@ func (i *inspection) observed() Observed {
 		StableReplicaSet: i.stable.Name,
 		StableImages:     workload.Images(i.stable.Spec.Template),
 		CanaryImages:     workload.Images(i.template),
+		Selector:         i.service.Spec.Selector,
 		Baseline:         i.baseline,
 		Confirm:          i.confirm,
 		Warnings:         i.warnings,

@@ -47,7 +47,7 @@ func (i *inspection) run() error {
 		i.findWorkload, i.checkOwner, i.checkWorkload, i.findStable, i.checkPods, i.propose,
 		i.findService, i.isolate, i.checkMetadata,
 		i.findIngress, i.checkClass, i.checkOtherCanaries,
-		i.checkNames, i.checkOtherServices, i.checkPolicies, i.checkQuotas, i.checkScalers,
+		i.checkNames, i.checkOtherServices, i.checkPolicies, i.checkQuotas, i.checkScalers, i.checkGitOps,
 	} {
 		if err := check(); err != nil {
 			return err

@@ -3,6 +3,7 @@ package preflight
 import (
 	"fmt"
 
+	scalingv2 "k8s.io/api/autoscaling/v2"
 	netv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,6 +21,8 @@ func (i *inspection) checkNames() error {
 	i.checkName("Service", service, err)
 	ingress, err := i.cluster.Ingresses(i.ref.Namespace).Get(i.ref.CanaryIngress())
 	i.checkName("Ingress", ingress, err)
+	budget, err := i.cluster.Budgets(i.ref.Namespace).Get(i.ref.CanaryBudget())
+	i.checkName("PodDisruptionBudget", budget, err)
 	return nil
 }
 
@@ -115,7 +118,26 @@ func (i *inspection) checkScalers() error {
 			i.warn("%s: it takes the average over canary pods too, because they have the labels of the workload: it may scale the stable pods too low or too high during the release (isolation: label keeps them out)", i.object("HorizontalPodAutoscaler", h.Name))
 		default:
 			i.warn("%s: it scales the stable pods only; the canary follows when the number of replicas changes", i.object("HorizontalPodAutoscaler", h.Name))
+			i.checkScaleDown(h)
 		}
 	}
 	return nil
+}
+
+// checkScaleDown tells of an autoscaler that may take stable pods away while
+// their requests go to canary: they are missing when the requests return.
+func (i *inspection) checkScaleDown(h *scalingv2.HorizontalPodAutoscaler) {
+	least := 1
+	if h.Spec.MinReplicas != nil {
+		least = int(*h.Spec.MinReplicas)
+	}
+	down := h.Spec.Behavior != nil && h.Spec.Behavior.ScaleDown != nil
+	if down && h.Spec.Behavior.ScaleDown.SelectPolicy != nil && *h.Spec.Behavior.ScaleDown.SelectPolicy == scalingv2.DisabledPolicySelect {
+		return
+	}
+	if least < i.replicas {
+		i.warn("%s: it may scale stable down to %d of its %d pods while their requests go to canary: "+
+			"set behavior.scaleDown.selectPolicy: Disabled for the time of the rollout, or minReplicas: %d",
+			i.object("HorizontalPodAutoscaler", h.Name), least, i.replicas, i.replicas)
+	}
 }

@@ -17,6 +17,7 @@ var objectsNeeded = map[corev1.ResourceName]int64{
 	"services":                          1,
 	"count/services":                    1,
 	"count/ingresses.networking.k8s.io": 1,
+	"count/poddisruptionbudgets.policy": 1,
 	"count/deployments.apps":            1,
 	"count/replicasets.apps":            3,
 }

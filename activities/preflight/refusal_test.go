@@ -199,7 +199,7 @@ func TestInspectKnowsClassesByTheirController(t *testing.T) {
 func TestInspectWarns(t *testing.T) {
 	other := named(kubetest.Deployment(1), "other")
 	other.Spec.Selector.MatchLabels["tier"], other.Spec.Template.Labels["tier"] = "x", "x"
-	scaler := &scalingv2.HorizontalPodAutoscaler{Spec: scalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: scalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "demo"}}}
+	scaler := &scalingv2.HorizontalPodAutoscaler{Spec: scalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: scalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "demo"}, MinReplicas: new(int32(5))}}
 	scaler.Name, scaler.Namespace = "auto", kubetest.Namespace
 	cases := []struct {
 		name string

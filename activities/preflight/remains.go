@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -65,6 +66,7 @@ type leavings struct {
 	marked *corev1.Service
 	// selection is the record on it.
 	selection *release.ServiceRecord
+	budgets   []policyv1.PodDisruptionBudget
 
 	found    Remains
 	problems []Problem
@@ -112,7 +114,11 @@ func (l *leavings) readOurs(ctx context.Context) error {
 	if err != nil {
 		return kube.Failure(err, "listing canary Ingresses in "+ns)
 	}
-	l.deployments, l.services, l.ingresses = deployments.Items, services.Items, ingresses.Items
+	budgets, err := client.PolicyV1().PodDisruptionBudgets(ns).List(ctx, ours)
+	if err != nil {
+		return kube.Failure(err, "listing canary PodDisruptionBudgets in "+ns)
+	}
+	l.deployments, l.services, l.ingresses, l.budgets = deployments.Items, services.Items, ingresses.Items, budgets.Items
 	return nil
 }
 
@@ -133,6 +139,9 @@ func (l *leavings) marks() []mark {
 	}
 	for i := range l.services {
 		all = append(all, mark{"Service " + l.services[i].Name, &l.services[i]})
+	}
+	for i := range l.budgets {
+		all = append(all, mark{"PodDisruptionBudget " + l.budgets[i].Name, &l.budgets[i]})
 	}
 	return all
 }

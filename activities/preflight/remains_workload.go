@@ -163,7 +163,7 @@ func (l *leavings) readRoute(ctx context.Context) error {
 // readCanary reads the canary Deployment and Service.
 func (l *leavings) readCanary(context.Context) error {
 	l.found.Backed = len(l.services) == 1
-	l.found.Canary = len(l.deployments)+len(l.services) > 0
+	l.found.Canary = len(l.deployments)+len(l.services)+len(l.budgets) > 0
 	if len(l.deployments) == 0 {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	scalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -176,7 +177,7 @@ func TestRemainsOfANarrowServiceAlone(t *testing.T) {
 	onAbandoned(t, func(a *abandoned) {
 		a.narrowed()
 		a.forget()
-		for _, o := range []runtime.Object{kubetest.Service(), named(kubetest.Deployment(1), "demo")} {
+		for _, o := range []runtime.Object{kubetest.Service(), named(kubetest.Deployment(1), "demo"), &policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Namespace: kubetest.Namespace}}} {
 			meta, _ := o.(metav1.Object)
 			meta.SetName("demo-canary")
 			a.server.Delete(o)

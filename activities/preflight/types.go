@@ -36,6 +36,8 @@ type Observed struct {
 	// Images of both revisions, for people: container name to image.
 	StableImages map[string]string `json:"stableImages"`
 	CanaryImages map[string]string `json:"canaryImages"`
+	// Selector of the user's Service.
+	Selector map[string]string `json:"selector,omitempty"`
 	// Baseline of the workload's fields.
 	Baseline release.Baseline `json:"baseline"`
 	// Confirm says how changes of the route are confirmed, for people.
@@ -70,7 +72,8 @@ type Remains struct {
 	// Restored: all its pods run it.
 	Returning bool `json:"returning,omitempty"`
 	Restored  bool `json:"restored,omitempty"`
-	// Canary: the canary Deployment or Service exists, with Replicas asked for.
+	// Canary: the canary Deployment, its budget or the canary Service exists, with
+	// Replicas asked for.
 	Canary   bool `json:"canary,omitempty"`
 	Replicas int  `json:"replicas,omitempty"`
 	// Metadata that the canary pods have besides that of the template.

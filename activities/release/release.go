@@ -27,6 +27,9 @@ const (
 	// AnnotationBefore on the canary Ingress says which routes may be in force
 	// until the present one is confirmed, for probes.
 	AnnotationBefore = "sluice.dev/before"
+	// AnnotationMark is what an object of ours said when it was last written: a
+	// hash by which somebody else's change is told.
+	AnnotationMark = "sluice.dev/mark"
 	// AnnotationRelease is the one annotation on the user's workload: a Record
 	// as JSON, from the hold to the end of the rollout. On a Service whose
 	// selector is narrowed it is a ServiceRecord.
@@ -91,6 +94,9 @@ func (i Isolation) BySelector() bool { return i.Mode == config.IsolateBySelector
 
 // CanaryDeployment is the name of the extra Deployment.
 func (r Ref) CanaryDeployment() string { return CanaryName(r.Workload.Name) }
+
+// CanaryBudget is the name of the PodDisruptionBudget of canary pods.
+func (r Ref) CanaryBudget() string { return CanaryName(r.Workload.Name) }
 
 // CanaryService is the name of the Service that selects canary pods.
 func (r Ref) CanaryService() string { return CanaryName(r.Service) }

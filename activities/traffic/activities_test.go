@@ -37,6 +37,7 @@ func TestSetRouteCreates(t *testing.T) {
 		want, err := nginx{}.Render(kubetest.Ingress(), kubetest.Ref(3), Route{})
 		require.NoError(t, err)
 		require.Equal(t, want.Spec, f.live().Spec)
+		want.Annotations[release.AnnotationMark] = kube.Mark(want)
 		require.Equal(t, want.Annotations, f.live().Annotations)
 		require.Equal(t, want.Labels, f.live().Labels)
 	})

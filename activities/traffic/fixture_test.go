@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/kube/kubetest"
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/traffic/gateway"
@@ -84,6 +85,7 @@ func canary(id string, seq int64, weight int) *networkingv1.Ingress {
 	if err != nil {
 		panic(err)
 	}
+	k.Annotations[release.AnnotationMark] = kube.Mark(k)
 	return k
 }
 

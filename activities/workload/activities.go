@@ -6,6 +6,7 @@ import (
 
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/activities/traffic"
 )
 
 // The times for which published endpoints have to stay the same.
@@ -28,6 +29,12 @@ type EndpointConfirmer interface {
 	SeesEndpoints(ref release.Ref) bool
 }
 
+// RouteLooker tells what the route of a release says.
+type RouteLooker interface {
+	// LookAtRoute reads the cache only.
+	LookAtRoute(ref release.Ref) traffic.Look
+}
+
 // Activities change workloads. Every exported method is one activity.
 type Activities struct {
 	// Cluster is read and written.
@@ -35,6 +42,8 @@ type Activities struct {
 	// Gateway is asked before the workload serves again; nil where there is none
 	// to ask.
 	Gateway EndpointConfirmer
+	// Routes are looked at for changes by others; nil looks at none.
+	Routes RouteLooker
 }
 
 // settle returns how long published endpoints have to stay the same.

@@ -24,21 +24,21 @@ type bench struct {
 	t      *testing.T
 	server *kubetest.Server
 	*workload.Activities
-	gateway *gateway
+	gateway *answers
 	stable  string
 	v1      string
 }
 
-// gateway counts how often it is asked, and may refuse.
-type gateway struct {
+// answers is a gateway that counts how often it is asked, and may refuse.
+type answers struct {
 	asked int
 	err   error
 	blind bool
 }
 
-func (g *gateway) SeesEndpoints(release.Ref) bool { return !g.blind }
+func (g *answers) SeesEndpoints(release.Ref) bool { return !g.blind }
 
-func (g *gateway) ConfirmServiceEndpoints(context.Context, release.Ref) error {
+func (g *answers) ConfirmServiceEndpoints(context.Context, release.Ref) error {
 	g.asked++
 	return g.err
 }
@@ -49,7 +49,7 @@ func onBench(t *testing.T, n int32, test func(b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
 		d := kubetest.Deployment(n)
 		server := kubetest.New(d, kubetest.Service(), kubetest.Ingress())
-		b := &bench{t: t, server: server, gateway: &gateway{}, v1: workload.Revision(d.Spec.Template)}
+		b := &bench{t: t, server: server, gateway: &answers{}, v1: workload.Revision(d.Spec.Template)}
 		b.Activities = &workload.Activities{Cluster: kubetest.Cluster(t, server), Gateway: b.gateway}
 		b.stable = b.Cluster.ReplicaSetsOf(b.live())[0].Name
 		test(b)

@@ -6,6 +6,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -34,6 +35,12 @@ func (a *Activities) EnsureCanary(ctx context.Context, req CanaryRequest) (Pods,
 	// Every operation of a rollout writes the same Service.
 	_, _, err = a.Cluster.EnsureService(ctx, req.Ref, req.Ref.CanaryService(), kube.Own{TrustCache: true}, func(s *corev1.Service) {
 		shapeService(s, service, req.Ref)
+	})
+	if err != nil {
+		return Pods{}, err
+	}
+	_, _, err = a.Cluster.EnsureBudget(ctx, req.Ref, req.Ref.CanaryBudget(), kube.Own{TrustCache: true}, func(b *policyv1.PodDisruptionBudget) {
+		shapeBudget(b, req.Ref)
 	})
 	if err != nil {
 		return Pods{}, err
@@ -84,6 +91,15 @@ func shapeService(s *corev1.Service, of *corev1.Service, ref release.Ref) {
 		p.NodePort = 0
 		s.Spec.Ports[i] = p
 	}
+}
+
+// shapeBudget lets nodes be drained of one canary pod at a time only. A canary
+// of one pod that its document asks for can be evicted: a budget that forbids it
+// would hold up the drain of a node for as long as the rollout holds.
+func shapeBudget(b *policyv1.PodDisruptionBudget, ref release.Ref) {
+	b.Spec.Selector = &metav1.LabelSelector{MatchLabels: selector(ref)}
+	b.Spec.MinAvailable = nil
+	b.Spec.MaxUnavailable = new(intstr.FromInt32(1))
 }
 
 // shapeDeployment makes the canary Deployment: the held template, apart from the

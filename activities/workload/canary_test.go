@@ -32,7 +32,7 @@ func TestCanaryStandsApart(t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.Equal(t, readyPods(2), pods)
-		require.Equal(t, []string{"create services demo-canary", "create deployments demo-canary"}, b.server.Writes())
+		require.Equal(t, []string{"create services demo-canary", "create poddisruptionbudgets demo-canary", "create deployments demo-canary"}, b.server.Writes())
 		require.Empty(t, b.server.Reads())
 		require.Equal(t, map[string]int{"version:v1": 3, "version:v2": 2}, b.tags())
 
@@ -55,7 +55,12 @@ func TestCanaryStandsApart(t *testing.T) {
 		require.Zero(t, s.Spec.Ports[0].NodePort)
 		require.Equal(t, "http", s.Spec.Ports[0].Name)
 		require.Empty(t, s.Spec.ClusterIP)
-		require.Equal(t, map[string]string{release.AnnotationSeq: "2"}, s.Annotations, "no mark of other tools is copied")
+		require.Equal(t, map[string]string{release.AnnotationSeq: "2", release.AnnotationMark: kube.Mark(s)}, s.Annotations, "no mark of other tools is copied")
+
+		budget, err := b.server.PolicyV1().PodDisruptionBudgets(kubetest.Namespace).Get(b.t.Context(), "demo-canary", metav1.GetOptions{})
+		require.NoError(t, err)
+		require.Equal(t, want, budget.Spec.Selector.MatchLabels)
+		require.Equal(t, "1", budget.Spec.MaxUnavailable.String())
 
 		require.Len(t, b.Cluster.Endpoints(kubetest.Namespace, "demo"), 3, "the user's Service has stable pods only")
 		require.Len(t, b.Cluster.Endpoints(kubetest.Namespace, "demo-canary"), 2)

@@ -48,7 +48,7 @@ func (a *Activities) awaitNoRoute(ctx context.Context, ref release.Ref) error {
 }
 
 // removeCanary deletes the canary Deployment, waits for its pods to end, and
-// deletes the canary Service.
+// deletes their budget and the canary Service.
 func (a *Activities) removeCanary(ctx context.Context, ref release.Ref) error {
 	if _, err := a.Cluster.RemoveDeployment(ctx, ref, ref.CanaryDeployment()); err != nil {
 		return err
@@ -63,6 +63,9 @@ func (a *Activities) removeCanary(ctx context.Context, ref release.Ref) error {
 		return kube.State{Done: pods+len(deployments) == 0, Progress: fmt.Sprintf("%d canary pods are stopping", pods)}, nil
 	})
 	if err != nil {
+		return err
+	}
+	if _, err = a.Cluster.RemoveBudget(ctx, ref, ref.CanaryBudget()); err != nil {
 		return err
 	}
 	_, err = a.Cluster.RemoveService(ctx, ref, ref.CanaryService())
@@ -148,6 +151,13 @@ func (a *Activities) left(ref release.Ref) ([]string, error) {
 	}
 	for _, o := range ingresses {
 		names = append(names, "Ingress "+o.Name)
+	}
+	budgets, err := a.Cluster.Budgets(ref.Namespace).List(ours(ref))
+	if err != nil {
+		return nil, fmt.Errorf("listing PodDisruptionBudgets: %w", err)
+	}
+	for _, o := range budgets {
+		names = append(names, "PodDisruptionBudget "+o.Name)
 	}
 	return names, nil
 }

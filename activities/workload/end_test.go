@@ -52,7 +52,8 @@ func TestReleaseAfterSuccess(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, pods.Kept)
 		require.Equal(t, []string{
-			"delete deployments demo-canary", "delete services demo-canary", "patch deployments demo", "patch deployments demo",
+			"delete deployments demo-canary", "delete poddisruptionbudgets demo-canary", "delete services demo-canary",
+			"patch deployments demo", "patch deployments demo",
 		}, b.server.Writes())
 		require.Empty(t, b.server.Reads())
 		b.requireGone()

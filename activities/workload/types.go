@@ -6,6 +6,7 @@ package workload
 
 import (
 	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/config"
 )
 
@@ -133,9 +134,73 @@ type WatchRequest struct {
 	// at, so that a worker whose view lags behind reports no change that was
 	// undone long ago.
 	Version string `json:"version,omitempty"`
+	// Objects asks for changes of the other objects of the rollout, too.
+	Objects bool `json:"objects,omitempty"`
+	// Selector that the user's Service had; empty does not look at it.
+	Selector map[string]string `json:"selector,omitempty"`
+	// Routed and Canary say that the canary Ingress, and Service and Deployment of
+	// the canary exist, so that it is a change if they do not.
+	Routed bool `json:"routed,omitempty"`
+	Canary bool `json:"canary,omitempty"`
+	// Known are changes that were reported already, by their kind: the content
+	// that was reported. They are not reported again until they were undone.
+	Known map[DriftKind]string `json:"known,omitempty"`
 }
 
-// Changed is what somebody else changed on the workload.
+// DriftKind says what somebody else has done to an object of the rollout beside
+// the workload.
+type DriftKind string
+
+// The kinds of drift.
+const (
+	// DriftRoute: the weight or the matches of the canary Ingress were edited.
+	DriftRoute DriftKind = "route"
+	// DriftRouteGone: the canary Ingress was deleted.
+	DriftRouteGone DriftKind = "route-gone"
+	// DriftRules: the user's Ingress has other rules for the Service, or the rules
+	// of the canary Ingress were edited.
+	DriftRules DriftKind = "rules"
+	// DriftIngressGone: the user's Ingress was deleted.
+	DriftIngressGone DriftKind = "ingress-gone"
+	// DriftSelector: the user's Service selects by other labels.
+	DriftSelector DriftKind = "selector"
+	// DriftService: the canary Service was deleted or edited.
+	DriftService DriftKind = "canary-service"
+	// DriftCanary: the canary Deployment was deleted, or other images were set.
+	DriftCanary DriftKind = "canary"
+	// DriftCanarySize: the canary Deployment was scaled.
+	DriftCanarySize DriftKind = "canary-size"
+)
+
+// Drift is one change by somebody else of an object beside the workload.
+type Drift struct {
+	Kind DriftKind `json:"kind"`
+	// Object is its kind and name, What the change in words, By the field manager
+	// that wrote last, where it can be told.
+	Object string `json:"object"`
+	What   string `json:"what"`
+	By     string `json:"by,omitempty"`
+	// Content names what was seen, for WatchRequest.Known.
+	Content string `json:"content"`
+	// Route that is written now, for DriftRoute; nil where it cannot be read.
+	Route *traffic.Route `json:"route,omitempty"`
+	// Replicas that are asked for now, for DriftCanarySize.
+	Replicas int `json:"replicas,omitempty"`
+	// Selector of the Service now, for DriftSelector.
+	Selector map[string]string `json:"selector,omitempty"`
+}
+
+// String says in one line who has done what.
+func (d Drift) String() string {
+	text := d.Object + ": " + d.What
+	if d.By != "" {
+		text += " (" + d.By + ")"
+	}
+	return text
+}
+
+// Changed is what somebody else changed on the workload; Revision is empty where
+// nothing was.
 type Changed struct {
 	Replicas int    `json:"replicas"`
 	Revision string `json:"revision"`
@@ -148,4 +213,6 @@ type Changed struct {
 	Images map[string]string `json:"images,omitempty"`
 	// By is the field manager of the change, where it can be told.
 	By string `json:"by,omitempty"`
+	// Drifts are changes of the other objects, which were asked for.
+	Drifts []Drift `json:"drifts,omitempty"`
 }

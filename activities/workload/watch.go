@@ -3,7 +3,9 @@ package workload
 import (
 	"context"
 	"fmt"
+	"maps"
 
+	"go.temporal.io/sdk/activity"
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,32 +16,112 @@ import (
 
 // WatchWorkload waits until somebody else changes the workload, and returns what
 // it is then: its replicas, its template, its pause, or that it is gone. Labels
-// of controllers in the template are no change. It reads the cache only.
+// of controllers in the template are no change. Where it is asked for, changes
+// of the other objects of the rollout end the wait, too. It reads the cache, and
+// the API server before it says that something is gone.
 func (a *Activities) WatchWorkload(ctx context.Context, req WatchRequest) (Changed, error) {
+	w := newWatcher(ctx, a, req)
 	var found Changed
-	var last *appsv1.Deployment
-	wait := kube.Wait{Namespace: req.Ref.Namespace, Beat: kube.Beat(ctx), Topics: []kube.Topic{kube.AboutWorkload(req.Ref.Workload.Name)}}
+	wait := kube.Wait{Namespace: req.Ref.Namespace, Beat: w.beat(ctx), Topics: w.topics()}
 	err := a.Cluster.AwaitState(ctx, wait, func() (kube.State, error) {
-		d, err := a.Cluster.Deployments(req.Ref.Namespace).Get(req.Ref.Workload.Name)
-		if apierrors.IsNotFound(err) {
-			found.Gone, err = a.gone(ctx, req.Ref)
-			return kube.State{Done: found.Gone}, err
-		}
-		if err != nil {
-			return kube.State{}, fmt.Errorf("reading the cache: %w", err)
-		}
-		// Most wakes are about pods; the hash of the template is not for free.
-		if d == last || !kube.AtLeast(d, req.Version) {
-			return kube.State{}, nil
-		}
-		last = d
-		found = stateOf(d)
-		return kube.State{Done: found.differs(req)}, nil
+		var done bool
+		var err error
+		found, done, err = w.look(ctx)
+		return kube.State{Done: done}, err
 	})
 	if err != nil {
 		return Changed{}, err
 	}
 	return found, nil
+}
+
+// watcher is one watch; its memory outlives the worker in heartbeats.
+type watcher struct {
+	*Activities
+	req    WatchRequest
+	last   *appsv1.Deployment
+	memory memory
+}
+
+// memory is what a watch has seen: only what was there can be missing.
+type memory struct {
+	Routed  bool                 `json:"routed,omitempty"`
+	Service bool                 `json:"service,omitempty"`
+	Canary  bool                 `json:"canary,omitempty"`
+	Known   map[DriftKind]string `json:"known,omitempty"`
+}
+
+func newWatcher(ctx context.Context, a *Activities, req WatchRequest) *watcher {
+	w := &watcher{Activities: a, req: req}
+	w.memory = memory{Routed: req.Routed, Service: req.Canary, Canary: req.Canary, Known: maps.Clone(req.Known)}
+	if activity.IsActivity(ctx) && activity.HasHeartbeatDetails(ctx) {
+		var earlier memory
+		// Heartbeats of earlier releases were a text; they tell nothing.
+		if activity.GetHeartbeatDetails(ctx, &earlier) == nil {
+			w.memory = earlier
+		}
+	}
+	if w.memory.Known == nil {
+		w.memory.Known = map[DriftKind]string{}
+	}
+	return w
+}
+
+// beat reports what was seen as the heartbeat.
+func (w *watcher) beat(ctx context.Context) func(string) {
+	if !activity.IsActivity(ctx) {
+		return nil
+	}
+	return func(string) { activity.RecordHeartbeat(ctx, w.memory) }
+}
+
+func (w *watcher) topics() []kube.Topic {
+	ref := w.req.Ref
+	topics := []kube.Topic{kube.AboutWorkload(ref.Workload.Name)}
+	if w.objects() {
+		topics = append(topics, kube.AboutWorkload(ref.CanaryDeployment()),
+			kube.AboutService(ref.Service), kube.AboutService(ref.CanaryService()),
+			kube.AboutIngress(ref.Ingress), kube.AboutIngress(ref.CanaryIngress()))
+	}
+	return topics
+}
+
+// objects says whether the other objects are looked at.
+func (w *watcher) objects() bool { return w.req.Objects && w.Routes != nil }
+
+// look says what has changed, and whether anything has.
+func (w *watcher) look(ctx context.Context) (Changed, bool, error) {
+	found, done, err := w.lookAtWorkload(ctx)
+	if err != nil || !w.objects() || found.Gone {
+		return found, done, err
+	}
+	drifts, err := w.lookAtObjects(ctx)
+	if err != nil || len(drifts) == 0 {
+		return found, done, err
+	}
+	if !done {
+		found = Changed{}
+	}
+	found.Drifts = drifts
+	return found, true, nil
+}
+
+func (w *watcher) lookAtWorkload(ctx context.Context) (Changed, bool, error) {
+	d, err := w.Cluster.Deployments(w.req.Ref.Namespace).Get(w.req.Ref.Workload.Name)
+	if apierrors.IsNotFound(err) {
+		gone, err := w.gone(ctx, w.req.Ref)
+		return Changed{Gone: gone}, gone, err
+	}
+	if err != nil {
+		return Changed{}, false, fmt.Errorf("reading the cache: %w", err)
+	}
+	// Most wakes are about pods; the hash of the template is not for free.
+	if d == w.last || !kube.AtLeast(d, w.req.Version) {
+		return Changed{}, false, nil
+	}
+	w.last = d
+	found := stateOf(d)
+	return found, found.differs(w.req), nil
 }
 
 // gone asks the API server whether the workload was deleted.
@@ -67,12 +149,12 @@ func (c Changed) differs(req WatchRequest) bool {
 	return c.Replicas != req.Replicas || c.Revision != req.Revision || c.Paused != req.Paused
 }
 
-// lastWriter names the manager that wrote the specification last, apart from the
+// lastWriter names the manager that wrote an object last, apart from the
 // Deployment controller, which only writes its own annotation. Times are whole
 // seconds: of two in the same one it is the other, not us.
-func lastWriter(d *appsv1.Deployment) string {
+func lastWriter(o metav1.Object) string {
 	var last metav1.ManagedFieldsEntry
-	for _, e := range d.ManagedFields {
+	for _, e := range o.GetManagedFields() {
 		controller := e.Manager == "kube-controller-manager" && e.Subresource == ""
 		if controller || e.Subresource == "status" || e.Time == nil {
 			continue

@@ -62,6 +62,8 @@ func defaults() Settings {
 			MaxConcurrentActivities: 10_000,
 			WorkflowCacheSize:       1_000,
 			Namespaces:              []string{},
+			Janitor:                 JanitorOff,
+			JanitorEvery:            10 * time.Minute,
 		},
 		Watch: Watch{
 			Namespaces: []string{}, Home: "sluice-system", WebhookAddress: ":9443", WebhookService: "sluice-watch",
@@ -96,6 +98,8 @@ worker:
   maxConcurrentActivities: 5
   workflowCacheSize: 6
   namespaces: [a, b]
+  janitor: repair
+  janitorEvery: 1h
 gateways:
   nginx: {kind: traefik, service: gateway/traefik, apiPort: 8080}
   higress: {kind: none}
@@ -114,6 +118,7 @@ func TestFile(t *testing.T) {
 		Worker: Worker{
 			HealthAddress: "127.0.0.1:1", StopTimeout: time.Minute,
 			MaxConcurrentActivities: 5, WorkflowCacheSize: 6, Namespaces: []string{"a", "b"},
+			Janitor: JanitorRepair, JanitorEvery: time.Hour,
 		},
 		Watch: defaults().Watch,
 		Gateways: map[string]Gateway{
@@ -131,6 +136,7 @@ func TestEveryOption(t *testing.T) {
 		"prometheus.address": "http://p:9090",
 		"watch.namespaces":   "a,b", "watch.webhookAddress": ":3", "watch.webhookURL": "https://h:4", "watch.failurePolicy": "Fail",
 		"watch.metricsAddress": ":5",
+		"worker.janitor":       "report", "worker.janitorEvery": "7m",
 	}
 	for _, o := range allOptions() {
 		value := values[o.key]
@@ -246,10 +252,10 @@ func TestRefused(t *testing.T) {
 		{"twice", "cluster: a\ncluster: b", nil, []string{"reading settings file sluice.yaml", "already defined"}},
 		{"wrong types", "kube: {burst: many}\nworker: {stopTimeout: soon}\nlog: {level: loud}", nil, []string{"kube.burst", "worker.stopTimeout", "log.level"}},
 		{"everything wrong", "cluster: a/b\nnamespace: A\nkube: {qps: 0, burst: 0}\ntemporal: {address: host}\nlog: {format: xml}\n" +
-			"worker: {metricsAddress: x, healthAddress: '1', profilingAddress: p, stopTimeout: 0s, maxConcurrentActivities: 0, workflowCacheSize: -1, namespaces: [a, B]}\n" +
+			"worker: {metricsAddress: x, healthAddress: '1', profilingAddress: p, stopTimeout: 0s, maxConcurrentActivities: 0, workflowCacheSize: -1, janitor: sweep, janitorEvery: 1ms, namespaces: [a, B]}\n" +
 			"gateways: {istio: {kind: envoy, apiPort: x, grace: -1s}, nginx: {kind: ingress-nginx, service: x, apiPort: '70000'}}", nil, []string{
 			`cluster: "a/b"`, `namespace: "A"`, `namespace: "B"`, "kube.qps", "kube.burst", "temporal.address", `unknown format "xml"`,
-			"worker.metricsAddress", "worker.healthAddress", "worker.profilingAddress", "worker.stopTimeout", "worker.maxConcurrentActivities", "worker.workflowCacheSize",
+			"worker.metricsAddress", "worker.healthAddress", "worker.profilingAddress", "worker.stopTimeout", "worker.maxConcurrentActivities", "worker.workflowCacheSize", "worker.janitor: unknown mode", "worker.janitorEvery",
 			"gateways.istio: unknown class", `unknown kind "envoy"`, "apiPort needs a service", "grace cannot be negative",
 			"have no state API", `service "x": write namespace/name`, `apiPort "70000"`,
 		}},

@@ -55,6 +55,8 @@ var workerOptions = []option{
 	{key: "worker.stopTimeout", flag: "stop-timeout", value: 20 * time.Second, usage: "time for activities to end after a stop"},
 	{key: "worker.maxConcurrentActivities", flag: "max-concurrent-activities", value: 10_000, usage: "activities at once"},
 	{key: "worker.workflowCacheSize", flag: "workflow-cache-size", value: 1_000, usage: "rollouts kept in memory"},
+	{key: "worker.janitor", flag: "janitor", value: string(JanitorOff), usage: "look for lost rollouts: report, repair, none (stop looking) or off (leave it as it is)"},
+	{key: "worker.janitorEvery", flag: "janitor-every", value: 10 * time.Minute, usage: "how often the janitor looks"},
 	{key: "worker.namespaces", flag: "namespaces", value: []string{}, usage: "Kubernetes namespaces to watch (default: all)"},
 }
 

@@ -91,7 +91,26 @@ type Worker struct {
 	WorkflowCacheSize int `mapstructure:"workflowCacheSize"`
 	// Namespaces to watch; all where empty.
 	Namespaces []string `mapstructure:"namespaces"`
+	// Janitor looks regularly for what rollouts have left whose workflow is gone.
+	Janitor JanitorMode `mapstructure:"janitor"`
+	// JanitorEvery is how often it looks.
+	JanitorEvery time.Duration `mapstructure:"janitorEvery"`
 }
+
+// JanitorMode is what the janitor does about rollouts that are lost.
+type JanitorMode string
+
+// The modes of the janitor.
+const (
+	// JanitorOff changes nothing about a janitor that may have been set up.
+	JanitorOff JanitorMode = "off"
+	// JanitorReport tells of them: in the log, in Temporal and by a metric.
+	JanitorReport JanitorMode = "report"
+	// JanitorRepair starts a repair for each.
+	JanitorRepair JanitorMode = "repair"
+	// JanitorNone removes a janitor that was set up.
+	JanitorNone JanitorMode = "none"
+)
 
 // Secret is a text that is never printed.
 type Secret string

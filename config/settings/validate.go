@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -64,6 +65,14 @@ func (w Worker) check(wrong func(key, format string, args ...any)) {
 	}
 	if w.MaxConcurrentActivities < 1 {
 		wrong("worker.maxConcurrentActivities", "must be at least 1 (found %d)", w.MaxConcurrentActivities)
+	}
+	switch w.Janitor {
+	case JanitorOff, JanitorReport, JanitorRepair, JanitorNone:
+	default:
+		wrong("worker.janitor", "unknown mode %q: write off, report, repair or none", w.Janitor)
+	}
+	if w.JanitorEvery < time.Second {
+		wrong("worker.janitorEvery", "must be at least a second (found %s)", w.JanitorEvery)
 	}
 	if w.WorkflowCacheSize < 0 {
 		wrong("worker.workflowCacheSize", "cannot be negative (found %d)", w.WorkflowCacheSize)

@@ -39,6 +39,8 @@ type Spec struct {
 	Prometheus []Prometheus `json:"prometheus,omitempty"`
 	// Analysis beside the whole rollout.
 	Analysis *Analysis `json:"analysis,omitempty"`
+	// OnDrift is pause, adopt or enforce.
+	OnDrift *string `json:"onDrift,omitempty"`
 }
 
 // Strategy is either canary or blue-green.

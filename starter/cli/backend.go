@@ -112,12 +112,12 @@ func (b *backend) Inspect(ctx context.Context, flags *pflag.FlagSet, manifests [
 	return preview.Inspect(ctx, clients, gateways, request)
 }
 
-func (b *backend) FindMarked(ctx context.Context, flags *pflag.FlagSet, namespace string) ([]preview.Marked, error) {
+func (b *backend) FindMarked(ctx context.Context, flags *pflag.FlagSet, namespace string) ([]preflight.Marked, error) {
 	clients, err := b.cluster(flags)
 	if err != nil {
 		return nil, err
 	}
-	return preview.FindMarked(ctx, clients, namespace)
+	return preflight.FindMarked(ctx, clients, namespace)
 }
 
 func (b *backend) InspectRemains(ctx context.Context, flags *pflag.FlagSet, request preflight.RemainsRequest) (preflight.Remains, error) {

@@ -11,7 +11,6 @@ import (
 	"sluice.dev/sluice/activities/preflight"
 	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/starter/control"
-	"sluice.dev/sluice/starter/preview"
 	"sluice.dev/sluice/workflows"
 )
 
@@ -20,7 +19,7 @@ import (
 type Remains interface {
 	// FindMarked finds the workloads of a namespace, of all where it is empty,
 	// that a rollout has marked.
-	FindMarked(ctx context.Context, flags *pflag.FlagSet, namespace string) ([]preview.Marked, error)
+	FindMarked(ctx context.Context, flags *pflag.FlagSet, namespace string) ([]preflight.Marked, error)
 	// InspectRemains reads what is left on one of them.
 	InspectRemains(ctx context.Context, flags *pflag.FlagSet, request preflight.RemainsRequest) (preflight.Remains, error)
 }
@@ -150,10 +149,7 @@ func (o *repairOptions) graces(ctx context.Context, a *app, cmd *cobra.Command, 
 		}
 		a.warn("the last rollout cannot be read (" + err.Error() + "): its times are not known, those of a document that says nothing are taken; -f names a document")
 	}
-	return config.Rollout{
-		Name: "repair", Deadline: config.DefaultDeadline, OnFailure: config.DefaultOnFailure,
-		Traffic: config.Traffic{Grace: config.DefaultGrace, ConfirmTimeout: config.DefaultConfirmTimeout},
-	}, nil
+	return workflows.RepairDocument(nil), nil
 }
 
 // start starts a repair, and waits for its end where that is wanted. One that

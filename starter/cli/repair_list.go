@@ -58,7 +58,7 @@ func (o *repairOptions) survey(a *app, cmd *cobra.Command) error {
 }
 
 // look describes what is left on one workload.
-func (o *repairOptions) look(ctx context.Context, a *app, cmd *cobra.Command, c Control, cluster string, m preview.Marked) (leftover, error) {
+func (o *repairOptions) look(ctx context.Context, a *app, cmd *cobra.Command, c Control, cluster string, m preflight.Marked) (leftover, error) {
 	id := workflows.WorkflowID(cluster, m.Namespace, m.Workload)
 	one := leftover{WorkflowID: id, Namespace: m.Namespace, Workload: m.Workload.Kind + "/" + m.Workload.Name}
 	found, err := a.host.Remains.InspectRemains(ctx, cmd.Flags(), preflight.RemainsRequest{Namespace: m.Namespace, Workload: m.Workload, WorkflowID: id})

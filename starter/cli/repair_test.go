@@ -13,20 +13,19 @@ import (
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/starter/control"
-	"sluice.dev/sluice/starter/preview"
 	"sluice.dev/sluice/workflows"
 )
 
 // fakeRemains is a cluster with what a test says.
 type fakeRemains struct {
-	marked     []preview.Marked
+	marked     []preflight.Marked
 	found      preflight.Remains
 	err        error
 	namespaces []string
 	requests   []preflight.RemainsRequest
 }
 
-func (f *fakeRemains) FindMarked(_ context.Context, _ *pflag.FlagSet, namespace string) ([]preview.Marked, error) {
+func (f *fakeRemains) FindMarked(_ context.Context, _ *pflag.FlagSet, namespace string) ([]preflight.Marked, error) {
 	f.namespaces = append(f.namespaces, namespace)
 	return f.marked, nil
 }
@@ -47,8 +46,8 @@ func leftAtStep2() preflight.Remains {
 	}
 }
 
-func markedWeb(namespace string) preview.Marked {
-	return preview.Marked{Namespace: namespace, Workload: config.ObjectRef{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}}
+func markedWeb(namespace string) preflight.Marked {
+	return preflight.Marked{Namespace: namespace, Workload: config.ObjectRef{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}}
 }
 
 // terminated is a rollout that was terminated ten minutes ago.
@@ -61,7 +60,7 @@ func terminated() control.Status {
 
 func repairBench(t *testing.T) (*bench, *fakeRemains) {
 	t.Helper()
-	b, f := newBench(t), &fakeRemains{found: leftAtStep2(), marked: []preview.Marked{markedWeb("shop")}}
+	b, f := newBench(t), &fakeRemains{found: leftAtStep2(), marked: []preflight.Marked{markedWeb("shop")}}
 	b.remains = f
 	b.control.status = terminated()
 	b.control.run = control.Run{ID: webID, RunID: "r2"}
@@ -217,7 +216,7 @@ func TestRepairLists(t *testing.T) {
 
 func TestRepairAll(t *testing.T) {
 	b, f := repairBench(t)
-	f.marked = []preview.Marked{markedWeb("shop"), markedWeb("store")}
+	f.marked = []preflight.Marked{markedWeb("shop"), markedWeb("store")}
 	require.Equal(t, ExitOK, b.run("repair", "--all", "-A"), b.err)
 	require.Len(t, b.control.started, 2)
 	require.Equal(t, "store", b.control.started[1].Rollout.Namespace)

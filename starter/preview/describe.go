@@ -81,7 +81,7 @@ func needs(op plan.Operation) string {
 // touched names the objects that an operation writes.
 func touched(op plan.Operation, ref release.Ref) []string {
 	workload := ref.Workload.Kind + "/" + ref.Workload.Name
-	canary := []string{"Deployment/" + ref.CanaryDeployment(), "Service/" + ref.CanaryService()}
+	canary := []string{"Deployment/" + ref.CanaryDeployment(), "Service/" + ref.CanaryService(), "PodDisruptionBudget/" + ref.CanaryBudget()}
 	switch op.Kind {
 	case plan.HoldRevision, plan.PromoteStable, plan.RestoreTemplate:
 		return []string{workload}
@@ -111,6 +111,7 @@ func objects(ref release.Ref) []Object {
 		{Name: ref.Workload.Kind + "/" + ref.Workload.Name, Action: "changed and restored, but for its new template"},
 		{Name: "Deployment/" + ref.CanaryDeployment(), Action: "made, removed at the end"},
 		{Name: "Service/" + ref.CanaryService(), Action: "made, removed at the end"},
+		{Name: "PodDisruptionBudget/" + ref.CanaryBudget(), Action: "made, removed at the end"},
 		{Name: "Ingress/" + ref.CanaryIngress(), Action: "made, removed at the end"},
 		{Name: "Service/" + ref.Service, Action: service},
 		{Name: "Ingress/" + ref.Ingress, Action: "read only"},

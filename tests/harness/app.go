@@ -136,8 +136,8 @@ func (b *Bed) SetImage(ctx context.Context, namespace, version string) error {
 // kind and name. Objects that a controller makes are there by their owner.
 type Snapshot map[string]string
 
-// Snapshot reads Deployments, Services, Ingresses and the names of
-// EndpointSlices' Services in a namespace.
+// Snapshot reads everything in a namespace that a rollout may touch, and the names
+// of EndpointSlices' Services.
 func (b *Bed) Snapshot(ctx context.Context, namespace string) (Snapshot, error) {
 	s := Snapshot{}
 	deployments, err := b.Kube.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
@@ -160,6 +160,20 @@ func (b *Bed) Snapshot(ctx context.Context, namespace string) (Snapshot, error) 
 	}
 	for _, v := range ingresses.Items {
 		s.add("Ingress", v.ObjectMeta, v.Spec)
+	}
+	budgets, err := b.Kube.PolicyV1().PodDisruptionBudgets(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing PodDisruptionBudgets: %w", err)
+	}
+	for _, v := range budgets.Items {
+		s.add("PodDisruptionBudget", v.ObjectMeta, v.Spec)
+	}
+	scalers, err := b.Kube.AutoscalingV2().HorizontalPodAutoscalers(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing HorizontalPodAutoscalers: %w", err)
+	}
+	for _, v := range scalers.Items {
+		s.add("HorizontalPodAutoscaler", v.ObjectMeta, v.Spec)
 	}
 	slices, err := b.Kube.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {

@@ -171,16 +171,12 @@ func StepRoute(r *config.Rollout, i int) traffic.Route {
 }
 
 // StepReplicas is the number of canary pods that step i wants for a workload of
-// n pods. A step that routes requests has at least one.
+// n pods; the implicit last step wants as many as the workload has.
 func StepReplicas(r *config.Rollout, i, n int) int {
 	if i >= len(r.Steps) {
 		return n
 	}
-	replicas := r.Steps[i].Replicas.Of(n)
-	if carries(StepRoute(r, i)) {
-		replicas = max(1, replicas)
-	}
-	return replicas
+	return r.Steps[i].Pods(n)
 }
 
 // Start is what comes before the first step.
@@ -193,11 +189,12 @@ func Start(w World) []Operation {
 
 // Step leads from the world to step i, upwards or downwards; i may be the number
 // of steps, for the implicit last one. The canary never shrinks while its route
-// exists: a pod that the gateway could choose is not told to stop.
+// exists, or existed until somebody else deleted it: a pod that the gateway could
+// choose, or that has requests, is not told to stop.
 func Step(r *config.Rollout, w World, i int) []Operation {
 	want, replicas := StepRoute(r, i), StepReplicas(r, i, w.Replicas)
 	ops := append(Start(w), isolate(r, w, want)...)
-	if w.RouteExists {
+	if w.RouteExists || !w.CanaryDrained {
 		replicas = max(replicas, w.CanaryAsked)
 	}
 	if w.Canary != replicas {

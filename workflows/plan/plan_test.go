@@ -228,7 +228,9 @@ func TestRandomJumpsAndRevisions(t *testing.T) {
 			}
 			m, w := newModel(r, 5), plan.NewWorld(5)
 			for range 12 {
-				switch rnd.IntN(6) {
+				switch rnd.IntN(7) {
+				case 6:
+					w = meddle(rnd, m, w)
 				case 0:
 					w.Replicas = 1 + rnd.IntN(10)
 					m.n = w.Replicas

@@ -1,0 +1,75 @@
+package preflight_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	scalingv2 "k8s.io/api/autoscaling/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"sluice.dev/sluice/activities/kube/kubetest"
+)
+
+// autoscaler returns an autoscaler of the fixtures' workload.
+func autoscaler(edit func(*scalingv2.HorizontalPodAutoscaler)) *scalingv2.HorizontalPodAutoscaler {
+	h := &scalingv2.HorizontalPodAutoscaler{
+		ObjectMeta: metav1.ObjectMeta{Name: "demo", Namespace: kubetest.Namespace},
+		Spec: scalingv2.HorizontalPodAutoscalerSpec{
+			ScaleTargetRef: scalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "demo"}, MaxReplicas: 10,
+		},
+	}
+	edit(h)
+	return h
+}
+
+// TestInspectWarnsOfOthers requires one warning for each kind of neighbour that
+// writes the workload, with what to tell it.
+func TestInspectWarnsOfOthers(t *testing.T) {
+	applied := func(manager string) func(*appsv1.Deployment) {
+		return func(d *appsv1.Deployment) {
+			d.ManagedFields = append(d.ManagedFields, metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationApply})
+		}
+	}
+	cases := []struct {
+		name string
+		edit func(*appsv1.Deployment)
+		more []runtime.Object
+		want []string
+	}{
+		{"kubectl alone", nil, nil, nil},
+		{"Argo CD by annotation", func(d *appsv1.Deployment) { d.Annotations["argocd.argoproj.io/tracking-id"] = "x" }, nil,
+			[]string{"Deployment shop/demo: Argo CD keeps it", "ignoreDifferences: [{group: apps, kind: Deployment, name: demo, jsonPointers: [/spec/paused,", "RespectIgnoreDifferences=true"}},
+		{"Argo CD by manager", applied("argocd-controller"), nil, []string{"Argo CD keeps it"}},
+		{"Flux by label", func(d *appsv1.Deployment) { d.Labels = map[string]string{"kustomize.toolkit.fluxcd.io/name": "apps"} }, nil,
+			[]string{"kustomize-controller", "spec.ignore: [{paths: [/spec/paused,", "target: {kind: Deployment, name: demo}}]"}},
+		{"Helm by Flux", func(d *appsv1.Deployment) { d.Labels = map[string]string{"helm.toolkit.fluxcd.io/name": "apps"} }, nil, []string{"spec.driftDetection.ignore"}},
+		{"somebody who applies", applied("deployer"), nil, []string{`"deployer" writes it by server-side apply`}},
+		{"autoscaler that may take pods away", nil, []runtime.Object{autoscaler(func(h *scalingv2.HorizontalPodAutoscaler) { h.Spec.MinReplicas = new(int32(2)) })},
+			[]string{"it scales the stable pods only", "it may scale stable down to 2 of its 5 pods", "minReplicas: 5"}},
+		{"autoscaler that may not", nil, []runtime.Object{autoscaler(func(h *scalingv2.HorizontalPodAutoscaler) { h.Spec.MinReplicas = new(int32(5)) })},
+			[]string{"it scales the stable pods only"}},
+		{"autoscaler that is told not to", nil, []runtime.Object{autoscaler(func(h *scalingv2.HorizontalPodAutoscaler) {
+			h.Spec.Behavior = &scalingv2.HorizontalPodAutoscalerBehavior{ScaleDown: &scalingv2.HPAScalingRules{SelectPolicy: new(scalingv2.DisabledPolicySelect)}}
+		})}, []string{"it scales the stable pods only"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				observed, err := inspect(t, demo(c.edit, c.more...), request())
+				require.NoError(t, err)
+				all := strings.Join(observed.Warnings, "\n")
+				for _, want := range c.want {
+					require.Contains(t, all, want)
+				}
+				if len(c.want) < 2 {
+					require.Len(t, observed.Warnings, len(c.want))
+				}
+				require.Equal(t, map[string]string{"app": "demo"}, observed.Selector)
+			})
+		})
+	}
+}

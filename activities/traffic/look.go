@@ -1,0 +1,61 @@
+package traffic
+
+import (
+	networkingv1 "k8s.io/api/networking/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+
+	"sluice.dev/sluice/activities/kube"
+	"sluice.dev/sluice/activities/release"
+)
+
+// Look is one look at the route of a release, from the cache.
+type Look struct {
+	// Ingress of the canary, nil if the cache has none of this rollout.
+	Ingress *networkingv1.Ingress
+	// Edited says that somebody else has changed it since it was written.
+	Edited bool
+	// Route that it says; Readable is false where it says none.
+	Route    Route
+	Readable bool
+	// Missing says that the user's Ingress is gone.
+	Missing bool
+	// Stale says that the user's Ingress has other rules for the Service than the
+	// canary Ingress was made from; Rules names those by a hash.
+	Stale bool
+	Rules string
+}
+
+// Looker looks at routes. It reads the cache only, and changes nothing.
+type Looker struct {
+	// Cluster whose cache is read.
+	Cluster *kube.Cluster
+}
+
+// LookAtRoute returns what the canary Ingress of a release says now, compared
+// with what was written and with the user's Ingress.
+func (l Looker) LookAtRoute(ref release.Ref) Look {
+	var look Look
+	base, err := l.Cluster.Ingresses(ref.Namespace).Get(ref.Ingress)
+	look.Missing = err != nil
+	canary, err := l.Cluster.Ingresses(ref.Namespace).Get(ref.CanaryIngress())
+	if err != nil || canary.Labels[release.LabelRollout] != ref.ID || canary.DeletionTimestamp != nil {
+		return look
+	}
+	look.Ingress, look.Edited = canary, kube.Edited(canary)
+	adapter, err := AdapterFor(ref.Class)
+	if err != nil {
+		return look
+	}
+	if route, err := adapter.Decode(canary); err == nil {
+		look.Route, look.Readable = route, true
+	}
+	if look.Missing {
+		return look
+	}
+	// What cannot be rendered any more keeps the rules that it has.
+	if wanted, err := adapter.Render(base, ref, Route{}); err == nil {
+		look.Stale = !apiequality.Semantic.DeepEqual(wanted.Spec.Rules, canary.Spec.Rules)
+		look.Rules = kube.Mark(wanted)
+	}
+	return look
+}

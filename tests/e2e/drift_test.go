@@ -1,0 +1,365 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/tests/harness"
+	"sluice.dev/sluice/workflows"
+)
+
+// demoCanary is the name of the canary's Deployment, Service and Ingress.
+var demoCanary = release.CanaryName(harness.Demo)
+
+// kubectl is the field manager of somebody else.
+var kubectl = metav1.PatchOptions{FieldManager: "kubectl-edit"}
+
+// patchIngress edits an Ingress as a person does.
+func (r *rollout) patchIngress(name, patch string) {
+	r.t.Helper()
+	_, err := r.Kube.NetworkingV1().Ingresses(r.namespace).Patch(r.ctx, name, types.MergePatchType, []byte(patch), kubectl)
+	require.NoError(r.t, err)
+}
+
+// patchDeployment edits a Deployment as a person does.
+func (r *rollout) patchDeployment(name, patch string) {
+	r.t.Helper()
+	_, err := r.Kube.AppsV1().Deployments(r.namespace).Patch(r.ctx, name, types.MergePatchType, []byte(patch), kubectl)
+	require.NoError(r.t, err)
+}
+
+// weigh edits the weight of the canary Ingress.
+func (r *rollout) weigh(weight int) {
+	r.t.Helper()
+	r.patchIngress(demoCanary, fmt.Sprintf(`{"metadata":{"annotations":{"nginx.ingress.kubernetes.io/canary-weight":"%d"}}}`, weight))
+}
+
+// delete deletes an object of the canary, as a person does.
+func (r *rollout) delete(kind string) {
+	r.t.Helper()
+	var err error
+	switch kind {
+	case "Ingress":
+		err = r.Kube.NetworkingV1().Ingresses(r.namespace).Delete(r.ctx, demoCanary, metav1.DeleteOptions{})
+	case "Service":
+		err = r.Kube.CoreV1().Services(r.namespace).Delete(r.ctx, demoCanary, metav1.DeleteOptions{})
+	case "Deployment":
+		err = r.Kube.AppsV1().Deployments(r.namespace).Delete(r.ctx, demoCanary, metav1.DeleteOptions{})
+	}
+	require.NoError(r.t, err)
+}
+
+// asked waits until the rollout asks a person about a drift, says how long that
+// took since a moment, and what it says.
+func (r *rollout) asked(since time.Time, about string) workflows.Status {
+	r.t.Helper()
+	s := r.await(workflows.PhasePaused, 0)
+	require.NotNil(r.t, s.Drift, s.Message)
+	require.Contains(r.t, s.Message, about)
+	seen := s.Decisions[len(s.Decisions)-1]
+	require.Equal(r.t, "drift", seen.Via)
+	require.WithinDuration(r.t, since, seen.At, time.Second, "it is seen within a second")
+	return s
+}
+
+// noted waits until the timeline has a line that contains a text, after a moment.
+func (r *rollout) noted(since time.Time, text string) {
+	r.t.Helper()
+	require.NoError(r.t, harness.Await(r.ctx, "the timeline tells of "+text, func(ctx context.Context) (bool, error) {
+		s, err := r.Status(ctx, r.namespace)
+		for _, e := range s.Timeline {
+			if e.At.After(since) && contains(e.Text, text) {
+				return true, err
+			}
+		}
+		return false, err
+	}))
+}
+
+// backAt waits for the hold of step 1 with a weight that is confirmed, and that
+// clients see.
+func (r *rollout) backAt(weight int) {
+	r.t.Helper()
+	require.NoError(r.t, harness.Await(r.ctx, fmt.Sprintf("it holds with weight %d", weight), func(ctx context.Context) (bool, error) {
+		s, err := r.Status(ctx, r.namespace)
+		return err == nil && s.Phase == workflows.PhaseHolding && s.Asked.Weight == weight && s.Confirmed.Weight == weight &&
+			(weight == 0 || s.Canary.Ready > 0), err
+	}))
+	r.checkShare(fmt.Sprint("back at ", weight, " ", time.Now().UnixNano()), "v2", weight)
+}
+
+// TestDriftIsAskedAbout changes one object after the other at the first hold.
+func TestDriftIsAskedAbout(t *testing.T) {
+	r := newRolloutOf(t, drainedApp)
+	r.start("rollout-canary.yaml", "v2")
+	r.holdAt(1, 10, "v2")
+
+	t.Log("a lighter weight")
+	since := time.Now()
+	r.weigh(5)
+	s := r.asked(since, "weight 5 instead of weight 10 (kubectl-edit)")
+	require.True(t, s.Drift.Adoptable)
+	r.sluice("resume", harness.Demo)
+	r.backAt(10)
+
+	t.Log("a weight that one pod cannot take")
+	since = time.Now()
+	r.weigh(60)
+	r.noted(since, "more than the canary can take")
+	r.backAt(10)
+
+	t.Log("the canary Ingress is deleted")
+	since = time.Now()
+	r.delete("Ingress")
+	r.asked(since, "it was deleted")
+	r.checkShare("without the canary Ingress", "v2", 0)
+	r.sluice("resume", harness.Demo)
+	r.backAt(10)
+
+	t.Log("the canary Service is deleted")
+	since = time.Now()
+	r.delete("Service")
+	s = r.asked(since, "no requests go to canary")
+	require.False(t, s.Drift.Adoptable)
+	r.refused("cannot be adopted", "resume", harness.Demo, "--adopt")
+	r.sluice("resume", harness.Demo)
+	r.backAt(10)
+
+	t.Log("the canary is scaled up, and down again")
+	since = time.Now()
+	r.patchDeployment(demoCanary, `{"spec":{"replicas":3}}`)
+	r.noted(since, "it was scaled to 3")
+	require.NoError(t, harness.Await(r.ctx, "the canary has three pods", r.canaryPods(3)))
+	r.patchDeployment(demoCanary, `{"spec":{"replicas":1}}`)
+	since = time.Now()
+	r.asked(since, "it was given its size back")
+	r.sluice("resume", harness.Demo)
+	require.NoError(t, harness.Await(r.ctx, "the canary has three pods again", r.canaryPods(3)))
+	r.backAt(10)
+
+	t.Log("the canary Deployment is deleted")
+	since = time.Now()
+	r.delete("Deployment")
+	r.asked(since, "no requests go to canary")
+	r.sluice("resume", harness.Demo)
+	r.backAt(10)
+
+	r.sluice("promote", harness.Demo, "--full")
+	r.await(workflows.PhasePromoted, 0)
+	r.finish()
+	r.restored("v2")
+}
+
+// canaryPods says that n canary pods are published.
+func (r *rollout) canaryPods(n int) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		s, err := r.Status(ctx, r.namespace)
+		return err == nil && s.Canary.Ready == n, err
+	}
+}
+
+// TestDriftOfTheUsersObjects changes the Ingress and the Service of the user.
+func TestDriftOfTheUsersObjects(t *testing.T) {
+	r := newRolloutOf(t, `{"spec":{"template":{"metadata":{"labels":{"tier":"web"}}}}}`)
+	r.start("rollout-canary.yaml", "v2")
+	r.holdAt(1, 10, "v2")
+
+	t.Log("the Ingress gets another path")
+	before, err := r.Kube.NetworkingV1().Ingresses(r.namespace).Get(r.ctx, harness.Demo, metav1.GetOptions{})
+	require.NoError(t, err)
+	more := before.DeepCopy()
+	path := *more.Spec.Rules[0].HTTP.Paths[0].DeepCopy()
+	path.Path = "/other"
+	more.Spec.Rules[0].HTTP.Paths = append(more.Spec.Rules[0].HTTP.Paths, path)
+	_, err = r.Kube.NetworkingV1().Ingresses(r.namespace).Update(r.ctx, more, metav1.UpdateOptions{FieldManager: "kubectl-edit"})
+	require.NoError(t, err)
+	require.NoError(t, harness.Await(r.ctx, "the canary follows the path", r.canaryPaths(2)))
+	r.backAt(10)
+
+	t.Log("the Service selects by one label more")
+	since := time.Now()
+	_, err = r.Kube.CoreV1().Services(r.namespace).Patch(r.ctx, harness.Demo, types.MergePatchType, []byte(`{"spec":{"selector":{"tier":"web"}}}`), kubectl)
+	require.NoError(t, err)
+	r.asked(since, "app=demo,tier=web")
+	r.sluice("resume", harness.Demo)
+	r.backAt(10)
+
+	r.sluice("promote", harness.Demo, "--full")
+	r.await(workflows.PhasePromoted, 0)
+	r.finish()
+	r.unedit(before)
+	r.restored("v2")
+}
+
+// unedit takes back what the case has done to the user's Service and Ingress.
+func (r *rollout) unedit(ingress *netv1.Ingress) {
+	r.t.Helper()
+	live, err := r.Kube.NetworkingV1().Ingresses(r.namespace).Get(r.ctx, harness.Demo, metav1.GetOptions{})
+	require.NoError(r.t, err)
+	live.Spec = ingress.Spec
+	_, err = r.Kube.NetworkingV1().Ingresses(r.namespace).Update(r.ctx, live, metav1.UpdateOptions{})
+	require.NoError(r.t, err)
+	_, err = r.Kube.CoreV1().Services(r.namespace).Patch(r.ctx, harness.Demo, types.MergePatchType, []byte(`{"spec":{"selector":{"tier":null}}}`), kubectl)
+	require.NoError(r.t, err)
+}
+
+// canaryPaths says that the canary Ingress has n paths.
+func (r *rollout) canaryPaths(n int) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		in, err := r.Kube.NetworkingV1().Ingresses(r.namespace).Get(ctx, demoCanary, metav1.GetOptions{})
+		return err == nil && len(in.Spec.Rules[0].HTTP.Paths) == n, err
+	}
+}
+
+func TestDriftIsAdopted(t *testing.T) {
+	r := newRollout(t)
+	r.sluice("start", "-f", r.variant("sluice.dev/on-drift: adopt"), "--image", "main="+harness.Image("v2"))
+	r.holdAt(1, 10, "v2")
+	r.weigh(5)
+	r.backAt(5)
+	r.delete("Ingress")
+	r.backAt(0)
+	r.sluice("promote", harness.Demo)
+	r.holdAt(2, 30, "v2")
+	r.sluice("abort", harness.Demo)
+	r.await(workflows.PhaseRolledBack, 0)
+	r.finish()
+	r.restored("v1")
+}
+
+func TestDriftIsUndoneOnce(t *testing.T) {
+	r := newRolloutOf(t, drainedApp)
+	r.sluice("start", "-f", r.variant("sluice.dev/on-drift: enforce"), "--image", "main="+harness.Image("v2"))
+	r.holdAt(1, 10, "v2")
+	since := time.Now()
+	r.weigh(5)
+	r.noted(since, "it is set back")
+	r.backAt(10)
+	for _, kind := range []string{"Ingress", "Service", "Deployment"} {
+		t.Log("the canary's", kind, "is deleted")
+		since = time.Now()
+		r.delete(kind)
+		r.noted(since, "it was deleted")
+		r.backAt(10)
+	}
+	since = time.Now()
+	r.weigh(5)
+	r.asked(since, "weight 5 instead of weight 10")
+	r.sluice("abort", harness.Demo)
+	r.await(workflows.PhaseRolledBack, 0)
+	r.finish()
+	r.restored("v1")
+}
+
+// TestUnpausedByHand resumes the workload beside the rollout: its pods are
+// replaced by the Deployment controller, which an abort takes back. What that
+// loses without a preStop is not a rollout's; these pods have one.
+func TestUnpausedByHand(t *testing.T) {
+	for policy, phase := range map[string]workflows.Phase{"pause": workflows.PhasePaused, "enforce": workflows.PhaseHolding} {
+		t.Run(policy, func(t *testing.T) {
+			r := newRolloutOf(t, drainedApp)
+			r.sluice("start", "-f", r.variant("sluice.dev/on-drift: "+policy), "--image", "main="+harness.Image("v2"))
+			r.holdAt(1, 10, "v2")
+			since := time.Now()
+			r.patchDeployment(harness.Demo, `{"spec":{"paused":false}}`)
+			r.noted(since, "resumed by somebody else")
+			if policy == "enforce" {
+				require.NoError(t, harness.Await(r.ctx, "it is held again", func(ctx context.Context) (bool, error) {
+					d, err := r.Deployment(ctx, r.namespace)
+					return err == nil && d.Spec.Paused, err
+				}))
+				r.await(phase, 1)
+			} else {
+				require.True(t, r.await(workflows.PhaseHolding, 1).Paused)
+			}
+			r.sluice("abort", harness.Demo)
+			r.await(workflows.PhaseRolledBack, 0)
+			require.NoError(t, r.Sandbox.AwaitDeployment(r.ctx, r.namespace, harness.Demo))
+			r.finish()
+			r.restored("v1")
+		})
+	}
+}
+
+// TestWorkloadDeletedInTheMiddle has nobody left to answer; what has to be shown
+// is that the rollout ends and leaves nothing.
+func TestWorkloadDeletedInTheMiddle(t *testing.T) {
+	r := newRollout(t)
+	r.start("rollout-canary.yaml", "v2")
+	r.holdAt(1, 10, "v2")
+	_, err := r.load.Finish(r.ctx)
+	require.NoError(t, err)
+	require.NoError(t, r.Kube.AppsV1().Deployments(r.namespace).Delete(r.ctx, harness.Demo, metav1.DeleteOptions{}))
+	s := r.await(workflows.PhaseRolledBack, 0)
+	require.Contains(t, s.Result.Reason, "the workload was deleted")
+	left, err := r.Snapshot(r.ctx, r.namespace)
+	require.NoError(t, err)
+	for name := range left {
+		require.NotContains(t, name, demoCanary)
+	}
+	for _, kind := range []string{"Service ", "Ingress "} {
+		require.Equal(t, r.before[kind+harness.Demo], left[kind+harness.Demo])
+	}
+}
+
+// canaryObjects requires that everything of ours carries our labels, no owner and
+// no finalizer, and is written under one name.
+func (r *rollout) canaryObjects() {
+	r.t.Helper()
+	ours := metav1.ListOptions{LabelSelector: release.LabelWorkload + "=" + harness.Demo}
+	var all []metav1.Object
+	deployments, err := r.Kube.AppsV1().Deployments(r.namespace).List(r.ctx, ours)
+	require.NoError(r.t, err)
+	services, err := r.Kube.CoreV1().Services(r.namespace).List(r.ctx, ours)
+	require.NoError(r.t, err)
+	ingresses, err := r.Kube.NetworkingV1().Ingresses(r.namespace).List(r.ctx, ours)
+	require.NoError(r.t, err)
+	budgets, err := r.Kube.PolicyV1().PodDisruptionBudgets(r.namespace).List(r.ctx, ours)
+	require.NoError(r.t, err)
+	require.Len(r.t, deployments.Items, 1)
+	require.Len(r.t, services.Items, 1)
+	require.Len(r.t, ingresses.Items, 1)
+	require.Len(r.t, budgets.Items, 1)
+	require.EqualValues(r.t, 1, budgets.Items[0].Spec.MaxUnavailable.IntVal)
+	all = append(all, &deployments.Items[0], &services.Items[0], &ingresses.Items[0], &budgets.Items[0])
+	for _, o := range all {
+		require.Equal(r.t, demoCanary, o.GetName())
+		require.Empty(r.t, o.GetOwnerReferences())
+		require.Empty(r.t, o.GetFinalizers())
+		for key := range o.GetAnnotations() {
+			require.Regexp(r.t, `^(sluice\.dev/|nginx\.ingress\.kubernetes\.io/canary|kubernetes\.io/ingress\.class|deployment\.kubernetes\.io/revision)`, key)
+		}
+		for key := range o.GetLabels() {
+			require.Regexp(r.t, `^sluice\.dev/`, key)
+		}
+	}
+}
+
+// written says whether Sluice has ever written a field of the workload that is
+// not its to write.
+func writesReplicas(d *appsv1.Deployment) bool {
+	for _, e := range d.ManagedFields {
+		if e.Manager == release.FieldManager && contains(string(e.FieldsV1.Raw), `"f:replicas"`) {
+			return true
+		}
+	}
+	return false
+}
+
+// podsOf lists the names of the pods that a selector finds.
+func (r *rollout) podsOf(selector string) []corev1.Pod {
+	r.t.Helper()
+	pods, err := r.Kube.CoreV1().Pods(r.namespace).List(r.ctx, metav1.ListOptions{LabelSelector: selector})
+	require.NoError(r.t, err)
+	return pods.Items
+}

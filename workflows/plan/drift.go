@@ -1,0 +1,98 @@
+package plan
+
+import (
+	"sluice.dev/sluice/activities/traffic"
+	"sluice.dev/sluice/config"
+)
+
+// What somebody else does to the objects of a rollout changes what is known about
+// the world. The facts below are all that is needed: the planner goes on from
+// them as from any other world.
+
+// RouteEdited is the world in which somebody else has written a route: until
+// another one is confirmed nobody knows which of them the gateway follows. Nil is
+// a route that cannot be read.
+func (w World) RouteEdited(route *traffic.Route) World {
+	w.RouteUnsure = true
+	if route == nil || carries(*route) {
+		w.MaybeRoute, w.MaybeCarries, w.CanaryDrained = true, true, false
+	}
+	if route == nil || route.Weight < 100 {
+		w.StableDrained = false
+	}
+	return w
+}
+
+// RouteGone is the world in which somebody else has deleted the canary route. The
+// gateway may not have noticed yet.
+func (w World) RouteGone() World {
+	w.RouteExists, w.RouteUnsure, w.StableDrained = false, true, false
+	w.Asked = traffic.Route{}
+	return w
+}
+
+// CanaryUnknown is the world in which nobody knows how many canary pods are
+// published, because somebody else has changed the canary Service or Deployment.
+func (w World) CanaryUnknown() World {
+	w.Canary = 0
+	return w
+}
+
+// CanaryGone is the world in which somebody else has deleted the canary pods.
+func (w World) CanaryGone() World {
+	w.Canary, w.CanaryAsked = 0, 0
+	return w
+}
+
+// CanaryScaled is the world in which somebody else has scaled the canary. One
+// that has grown does not shrink again under its route; one that has shrunk is
+// to have its size back.
+func (w World) CanaryScaled(n int) World {
+	w.Canary, w.CanaryAsked = 0, max(n, w.CanaryAsked)
+	return w
+}
+
+// Bears says whether the pods that are published can take a route that somebody
+// else has written at step i: up to what the step asks for they can by
+// definition, beyond that by the rule of config.NeedCanary.
+func Bears(r *config.Rollout, w World, i int, route traffic.Route) bool {
+	want := StepRoute(r, i)
+	fewer := route.Weight <= want.Weight && (len(route.Matches) == 0 || sameMatches(route, want))
+	if !carries(route) || fewer && w.Canary >= StepReplicas(r, i, w.Replicas) {
+		return true
+	}
+	need := config.NeedCanary(route.Weight, w.Replicas)
+	if len(route.Matches) > 0 {
+		need = max(need, config.NeedMatch(w.Replicas))
+	}
+	return w.Canary >= need
+}
+
+func sameMatches(a, b traffic.Route) bool {
+	a.Weight, b.Weight = 0, 0
+	return same(a, b)
+}
+
+// Same says whether two routes select the same requests.
+func Same(a, b traffic.Route) bool { return same(a, b) }
+
+// At sets a route at once, in answer to what somebody else has done: no requests
+// for canary, or the last route that was confirmed.
+func At(w World, route traffic.Route) []Operation {
+	if follows(w, route) && w.RouteExists || !carries(route) && !w.MaybeCarries {
+		return nil
+	}
+	op := Operation{Kind: SetRoute, Route: route, NeedStable: min(1, w.Replicas)}
+	if carries(route) {
+		op.NeedCanary = 1
+	}
+	return []Operation{op}
+}
+
+// Mend gives a canary whose size somebody else has changed its size back.
+func Mend(w World) []Operation {
+	if !w.Held || w.Canary == w.CanaryAsked {
+		return nil
+	}
+	return []Operation{{Kind: EnsureCanary, Replicas: w.CanaryAsked}}
+}

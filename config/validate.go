@@ -119,7 +119,7 @@ func validateSettings(r *report, d *draft) {
 	switch DriftPolicy(*spec.OnDrift) {
 	case DriftPause, DriftAdopt, DriftEnforce:
 	default:
-		r.add(d.settingPath("onDrift", AnnotationOnDrift), "unknown drift policy", "write pause, adopt or enforce")
+		r.add(d.settingPath("spec.onDrift", AnnotationOnDrift), "unknown drift policy", "write pause, adopt or enforce")
 	}
 }
 

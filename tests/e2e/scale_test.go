@@ -96,3 +96,31 @@ func TestAutoscaledWorkload(t *testing.T) {
 	r.finish()
 	r.restored("v2")
 }
+
+// TestScaledDuringPromotion grows and shrinks the workload, as an autoscaler does,
+// while its pods are being replaced: no request goes to it, and requests move
+// back to as many pods as it has then.
+func TestScaledDuringPromotion(t *testing.T) {
+	for name, size := range map[string]int{"up": 8, "down": 3} {
+		t.Run(name, func(t *testing.T) {
+			r := newRolloutOf(t, slowlyReplaced)
+			r.start("rollout-canary.yaml", "v2")
+			r.await(workflows.PhaseHolding, 1)
+			r.sluice("promote", harness.Demo, "--full")
+			require.NoError(t, harness.Await(r.ctx, "the new revision is being made stable", r.working("make the new revision stable")))
+			require.NoError(t, r.Scale(r.ctx, r.namespace, size))
+			s := r.await(workflows.PhasePromoted, 0)
+			require.Equal(t, size, s.Replicas)
+			r.checkShare("promoted", "v2", 100)
+			r.finish()
+			d, err := r.Deployment(r.ctx, r.namespace)
+			require.NoError(t, err)
+			require.EqualValues(t, size, *d.Spec.Replicas)
+			require.EqualValues(t, size, d.Status.AvailableReplicas)
+			require.False(t, writesReplicas(d))
+			require.NoError(t, r.Scale(r.ctx, r.namespace, 5))
+			require.NoError(t, r.Sandbox.AwaitDeployment(r.ctx, r.namespace, harness.Demo))
+			r.restored("v2")
+		})
+	}
+}

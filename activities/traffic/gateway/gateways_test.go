@@ -103,6 +103,14 @@ func TestConfirmNever(t *testing.T) {
 				})
 			}
 		}, matched(android), "refuses the rule of the match: bad rule"},
+		"weight not undone, no Service": {func(s *site) {
+			s.both(10)
+			s.services.Replace(nil, "") //nolint:errcheck // the indexer of a test cannot fail
+		}, weight(0), "has weight 10"},
+		"no Service": {func(s *site) {
+			s.both(10)
+			s.services.Replace(nil, "") //nolint:errcheck // the indexer of a test cannot fail
+		}, weight(10), "reading Service default/demo-canary"},
 		"no such port": {func(s *site) { s.both(10) }, demoWant(func(w *Want) {
 			w.Weight = 10
 			w.Backends[0].Port = networkingv1.ServiceBackendPort{Name: "grpc"}
@@ -273,16 +281,29 @@ func (r rerouted) RoundTrip(req *http.Request) (*http.Response, error) {
 // TestConfirmBlind are changes that Traefik's state cannot show, since it drops
 // a canary without endpoints by itself.
 func TestConfirmBlind(t *testing.T) {
-	for name, want := range map[string]Want{
-		"absent":   demoWant(func(w *Want) { w.Absent = true }),
-		"weight 0": weight(0),
+	empty := func(s *site) { s.endpoints("default", "demo-canary", "http", 8080) }
+	deleted := func(s *site) {
+		empty(s)
+		service, err := s.Services("default").Get("demo-canary")
+		require.NoError(t, err)
+		require.NoError(t, s.services.Delete(service))
+	}
+	absent := demoWant(func(w *Want) { w.Absent = true })
+	for name, c := range map[string]struct {
+		prepare func(s *site)
+		want    Want
+	}{
+		"absent, no endpoints":   {empty, absent},
+		"absent, no Service":     {deleted, absent},
+		"weight 0, no endpoints": {empty, weight(0)},
+		"weight 0, no Service":   {deleted, weight(0)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newSite(t)
 				s.both(-1)
-				s.endpoints("default", "demo-canary", "http", 8080)
-				_, took, err := s.confirm(t.Context(), want)
+				c.prepare(s)
+				_, took, err := s.confirm(t.Context(), c.want)
 				require.NoError(t, err)
 				require.GreaterOrEqual(t, took, graces[KindTraefik])
 				require.Less(t, took, graces[KindTraefik]+time.Second)

@@ -59,9 +59,11 @@ func (t traefik) lookAt(ctx context.Context, api traefikAPI, want Want, backend 
 // route compares weight, matches and servers of the canary.
 func (t traefik) route(ctx context.Context, api traefikAPI, want Want, backend Backend, names names) (verdict, error) {
 	ready, err := published(t.view, want.Namespace, want.CanaryService, backend.Port)
-	if err != nil {
+	if err != nil && want.toCanary() {
 		return verdict{seen: err.Error()}, nil
 	}
+	// The way back must not wait for a Service that somebody has deleted: without
+	// it the canary has no endpoints.
 	split, err := api.service(ctx, names.split)
 	if errors.Is(err, errAbsent) || err == nil && split.Weighted == nil {
 		// Traefik drops a canary without endpoints, and sends all to stable.

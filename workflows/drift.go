@@ -199,7 +199,7 @@ func (r *run) enforcing(ctx workflow.Context, d workload.Drift) bool {
 func (r *run) ask(ctx workflow.Context, d workload.Drift, choice string, adoptable bool) {
 	r.drift.open = &OpenDrift{Drift: d, Adoptable: adoptable}
 	// A pause is never refused while the main line runs.
-	_, _ = r.decide(ctx, VerbPause, Message{By: d.By, Reason: fmt.Sprintf("%s: %s; %s", d.Object, d.What, choice)}, "drift")
+	_, _ = r.decide(ctx, VerbPause, Message{By: d.By, Reason: d.String() + "; " + choice}, "drift")
 }
 
 // adoptDrift takes over what somebody else has done as what this step asks for.

@@ -164,6 +164,9 @@ func (r *run) details() string {
 // confirmedText says which route every gateway follows and how that is known:
 // "weight 30 confirmed by probe at 2 of 2 gateway replicas, 412 ms".
 func (r *run) confirmedText() string {
+	if r.world.RouteUnsure {
+		return "confirmed last: " + routeText(r.world.Confirmed)
+	}
 	if r.confirmation == nil {
 		return routeText(r.world.Confirmed) + " confirmed"
 	}
@@ -193,6 +196,7 @@ func (r *run) status() (Status, error) {
 		StableRevision: r.observed.StableRevision, Revision: r.held.Revision,
 		StableImages: r.observed.StableImages, Images: r.held.Images,
 		Asked: r.world.Asked, Confirmed: r.world.Confirmed, Confirmation: r.confirmation,
+		Unsure:    r.world.RouteUnsure,
 		Isolation: r.doc().Isolation, Selects: r.selects(),
 		Replicas: r.world.Replicas, Canary: r.canary,
 		Paused: r.paused, Drift: r.drift.open, Failure: r.failure, Warnings: r.observed.Warnings,

@@ -92,6 +92,9 @@ type Status struct {
 	Asked        traffic.Route         `json:"asked"`
 	Confirmed    traffic.Route         `json:"confirmed"`
 	Confirmation *traffic.Confirmation `json:"confirmation,omitempty"`
+	// Unsure says that another route was written since the last was confirmed, by
+	// the rollout or by somebody else, so that nobody knows yet which is followed.
+	Unsure bool `json:"unsure,omitempty"`
 
 	// Isolation of canary pods; Selects is which revision the user's Service is
 	// narrowed to where that is by its selector: "stable", "new", "all" or

@@ -92,7 +92,7 @@ func (r *rollout) backAt(weight int) {
 	r.t.Helper()
 	require.NoError(r.t, harness.Await(r.ctx, fmt.Sprintf("it holds with weight %d", weight), func(ctx context.Context) (bool, error) {
 		s, err := r.Status(ctx, r.namespace)
-		return err == nil && s.Phase == workflows.PhaseHolding && s.Asked.Weight == weight && s.Confirmed.Weight == weight &&
+		return err == nil && s.Phase == workflows.PhaseHolding && !s.Unsure && s.Asked.Weight == weight && s.Confirmed.Weight == weight &&
 			(weight == 0 || s.Canary.Ready > 0), err
 	}))
 	r.checkShare(fmt.Sprint("back at ", weight, " ", time.Now().UnixNano()), "v2", weight)

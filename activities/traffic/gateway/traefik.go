@@ -59,7 +59,7 @@ func (t traefik) lookAt(ctx context.Context, api traefikAPI, want Want, backend 
 // route compares weight, matches and servers of the canary.
 func (t traefik) route(ctx context.Context, api traefikAPI, want Want, backend Backend, names names) (verdict, error) {
 	ready, err := published(t.view, want.Namespace, want.CanaryService, backend.Port)
-	if err != nil && want.toCanary() {
+	if err != nil && (want.toCanary() || want.Backed) {
 		return verdict{seen: err.Error()}, nil
 	}
 	// The way back must not wait for a Service that somebody has deleted: without

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/tests/harness"
+	"sluice.dev/sluice/tests/sandbox/load"
 	"sluice.dev/sluice/workflows"
 )
 
@@ -151,17 +153,43 @@ func TestDriftIsAskedAbout(t *testing.T) {
 	require.NoError(t, harness.Await(r.ctx, "the canary has three pods once more", r.canaryPods(3)))
 	r.backAt(10)
 
-	t.Log("the canary Deployment is deleted")
-	since = time.Now()
-	r.delete("Deployment")
-	r.asked(since, "no requests go to canary")
-	r.sluice("resume", harness.Demo)
-	r.backAt(10)
-
 	r.sluice("promote", harness.Demo, "--full")
 	r.await(workflows.PhasePromoted, 0)
 	r.finish()
 	r.restored("v2")
+}
+
+// TestCanaryDeploymentDeleted stops the canary's pods while requests go to them,
+// which is no rollout's doing: what has to be shown is that nothing is lost from
+// the moment at which the rollout asks, and that it goes on.
+func TestCanaryDeploymentDeleted(t *testing.T) {
+	r := newRolloutOf(t, drainedApp)
+	r.start("rollout-canary.yaml", "v2")
+	r.holdAt(1, 10, "v2")
+	since := time.Now()
+	r.delete("Deployment")
+	r.asked(since, "no requests go to canary")
+	require.NoError(t, harness.Await(r.ctx, "no requests go to canary", func(ctx context.Context) (bool, error) {
+		s, err := r.Status(ctx, r.namespace)
+		return err == nil && !s.Unsure && s.Confirmed.Weight == 0, err
+	}))
+	require.Zero(t, r.lossless("asked about").Share("v2"))
+	r.sluice("resume", harness.Demo)
+	r.backAt(10)
+	r.sluice("abort", harness.Demo)
+	r.await(workflows.PhaseRolledBack, 0)
+	r.lossless("after the abort")
+	r.restored("v1")
+}
+
+// lossless requires that nothing is lost from now on for a while.
+func (r *rollout) lossless(name string) load.Window {
+	r.t.Helper()
+	_, err := r.load.Mark(r.ctx, name)
+	require.NoError(r.t, err)
+	w := r.awaitAnswers(name, sample)
+	require.Zero(r.t, w.Lost(), "%v", w.Examples)
+	return w
 }
 
 // canaryPods says that n canary pods are published.
@@ -249,7 +277,7 @@ func TestDriftIsUndoneOnce(t *testing.T) {
 	r.weigh(5)
 	r.noted(since, "it is set back")
 	r.backAt(10)
-	for _, kind := range []string{"Ingress", "Service", "Deployment"} {
+	for _, kind := range []string{"Ingress", "Service"} {
 		t.Log("the canary's", kind, "is deleted")
 		since = time.Now()
 		r.delete(kind)
@@ -360,10 +388,10 @@ func writesReplicas(d *appsv1.Deployment) bool {
 	return false
 }
 
-// podsOf lists the names of the pods that a selector finds.
+// podsOf lists the pods that a selector finds and that are to stay.
 func (r *rollout) podsOf(selector string) []corev1.Pod {
 	r.t.Helper()
 	pods, err := r.Kube.CoreV1().Pods(r.namespace).List(r.ctx, metav1.ListOptions{LabelSelector: selector})
 	require.NoError(r.t, err)
-	return pods.Items
+	return slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })
 }

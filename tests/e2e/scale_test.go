@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,29 +99,33 @@ func TestAutoscaledWorkload(t *testing.T) {
 }
 
 // TestScaledDuringPromotion grows and shrinks the workload, as an autoscaler does,
-// while its pods are being replaced: no request goes to it, and requests move
-// back to as many pods as it has then.
+// while its pods are being replaced: no request goes to it then, and requests move
+// back to as many pods as it has in the end.
 func TestScaledDuringPromotion(t *testing.T) {
-	for name, size := range map[string]int{"up": 8, "down": 3} {
-		t.Run(name, func(t *testing.T) {
-			r := newRolloutOf(t, slowlyReplaced)
-			r.start("rollout-canary.yaml", "v2")
-			r.await(workflows.PhaseHolding, 1)
-			r.sluice("promote", harness.Demo, "--full")
-			require.NoError(t, harness.Await(r.ctx, "the new revision is being made stable", r.working("make the new revision stable")))
-			require.NoError(t, r.Scale(r.ctx, r.namespace, size))
-			s := r.await(workflows.PhasePromoted, 0)
-			require.Equal(t, size, s.Replicas)
-			r.checkShare("promoted", "v2", 100)
-			r.finish()
-			d, err := r.Deployment(r.ctx, r.namespace)
-			require.NoError(t, err)
-			require.EqualValues(t, size, *d.Spec.Replicas)
-			require.EqualValues(t, size, d.Status.AvailableReplicas)
-			require.False(t, writesReplicas(d))
-			require.NoError(t, r.Scale(r.ctx, r.namespace, 5))
-			require.NoError(t, r.Sandbox.AwaitDeployment(r.ctx, r.namespace, harness.Demo))
-			r.restored("v2")
-		})
+	r := newRolloutOf(t, `{"spec":{"minReadySeconds":3}}`)
+	r.start("rollout-canary.yaml", "v2")
+	r.await(workflows.PhaseHolding, 1)
+	r.sluice("promote", harness.Demo, "--full")
+	require.NoError(t, harness.Await(r.ctx, "the new revision is being made stable", r.working("make the new revision stable")))
+	for _, size := range []int{8, 6} {
+		require.NoError(t, r.Scale(r.ctx, r.namespace, size))
+		require.NoError(t, harness.Await(r.ctx, "the Deployment controller follows", func(ctx context.Context) (bool, error) {
+			d, err := r.Deployment(ctx, r.namespace)
+			return err == nil && d.Status.ObservedGeneration >= d.Generation && int(d.Status.Replicas) >= size, err
+		}))
 	}
+	s := r.await(workflows.PhasePromoted, 0)
+	require.Equal(t, 6, s.Replicas)
+	r.checkShare("promoted", "v2", 100)
+	r.finish()
+	d, err := r.Deployment(r.ctx, r.namespace)
+	require.NoError(t, err)
+	require.EqualValues(t, 6, d.Status.AvailableReplicas)
+	require.False(t, writesReplicas(d))
+	require.NoError(t, r.Scale(r.ctx, r.namespace, 5))
+	require.NoError(t, harness.Await(r.ctx, "there are five endpoints again", func(ctx context.Context) (bool, error) {
+		now, err := r.Snapshot(ctx, r.namespace)
+		return now["EndpointSlices of demo"] == r.before["EndpointSlices of demo"], err
+	}))
+	r.restored("v2")
 }

@@ -34,13 +34,13 @@ func (w World) RouteGone() World {
 // CanaryUnknown is the world in which nobody knows how many canary pods are
 // published, because somebody else has changed the canary Service or Deployment.
 func (w World) CanaryUnknown() World {
-	w.Canary = 0
+	w.Canary, w.CanaryLost = 0, true
 	return w
 }
 
 // CanaryGone is the world in which somebody else has deleted the canary pods.
 func (w World) CanaryGone() World {
-	w.Canary, w.CanaryAsked = 0, 0
+	w.Canary, w.CanaryAsked, w.CanaryLost = 0, 0, true
 	return w
 }
 
@@ -48,7 +48,7 @@ func (w World) CanaryGone() World {
 // that has grown does not shrink again under its route; one that has shrunk is
 // to have its size back.
 func (w World) CanaryScaled(n int) World {
-	w.Canary, w.CanaryAsked = 0, max(n, w.CanaryAsked)
+	w.Canary, w.CanaryAsked, w.CanaryLost = 0, max(n, w.CanaryAsked), w.CanaryLost || n == 0
 	return w
 }
 
@@ -77,8 +77,12 @@ func sameMatches(a, b traffic.Route) bool {
 func Same(a, b traffic.Route) bool { return same(a, b) }
 
 // At sets a route at once, in answer to what somebody else has done: no requests
-// for canary, or the last route that was confirmed.
+// for canary, or the last route that was confirmed. A canary that a gateway may
+// not know gets none either way.
 func At(w World, route traffic.Route) []Operation {
+	if w.CanaryLost || !w.RouteExists {
+		route = traffic.Route{}
+	}
 	if follows(w, route) && w.RouteExists || !carries(route) && !w.MaybeCarries {
 		return nil
 	}

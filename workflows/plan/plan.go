@@ -91,6 +91,9 @@ type World struct {
 	// ConfirmRefill: pods that replace all earlier ones of the canary are confirmed
 	// behind the route, as the first ones are, before it carries requests.
 	ConfirmRefill bool `json:"confirmRefill,omitempty"`
+	// CanaryLost: somebody else has taken all pods away from behind the route; those
+	// that replace them are confirmed in the same way.
+	CanaryLost bool `json:"canaryLost,omitempty"`
 	// Asked is the route that was last written, Confirmed the one that the
 	// gateway follows.
 	Asked     traffic.Route `json:"asked"`

@@ -15,10 +15,10 @@ func (w World) Begin(op Operation) World {
 		}
 	case EnsureCanary:
 		w.MaybeCanary, w.CanaryAsked = true, op.Replicas
-		if w.ConfirmRefill && w.Canary == 0 && w.CanaryDrained {
+		if w.CanaryLost || w.ConfirmRefill && w.Canary == 0 && w.CanaryDrained {
 			// Behind a route that has stayed, the gateway may still have pods that
 			// are gone, and none of those that come.
-			w.RouteExists = false
+			w.RouteExists, w.CanaryLost = false, false
 		}
 	case SetRoute:
 		w.MaybeRoute, w.RouteUnsure, w.Asked = true, true, op.Route

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	sdkpb "go.temporal.io/api/sdk/v1"
 
 	"sluice.dev/sluice/activities/analysis/verdict"
 	"sluice.dev/sluice/tests/harness"
@@ -97,8 +98,26 @@ func (r *rollout) returnedBy(where string) workflows.Status {
 	require.Empty(r.t, s.Decisions, "no person")
 	last := s.Analyses[len(s.Analyses)-1]
 	require.NotEmpty(r.t, last.State.Metrics, "the numbers are in the status")
+	r.detailed(last, verdict.Fail)
 	r.t.Logf("%s", s.Result.Reason)
 	return s
+}
+
+// metadataQuery is what the Temporal UI asks for the current details.
+const metadataQuery = "__temporal_workflow_metadata"
+
+// detailed requires that the details in the Temporal UI show a verdict with its
+// samples.
+func (r *rollout) detailed(a workflows.AnalysisStatus, outcome verdict.Outcome) {
+	r.t.Helper()
+	value, err := r.Temporal.QueryWorkflow(r.ctx, harness.DemoWorkflow(r.namespace), "", metadataQuery)
+	require.NoError(r.t, err)
+	var shown sdkpb.WorkflowMetadata
+	require.NoError(r.t, value.Get(&shown))
+	require.Contains(r.t, shown.GetCurrentDetails(), fmt.Sprintf("Last verdict on %s: **%s**", a.Where, outcome))
+	for _, m := range a.State.Metrics {
+		require.Contains(r.t, shown.GetCurrentDetails(), "| "+m.Metric+" | ")
+	}
 }
 
 // finishBad ends the load of a case whose version answered badly: nothing else

@@ -66,6 +66,7 @@ func TestMetricsPromoteAlone(t *testing.T) {
 			require.Equal(t, verdict.Pass, m.Outcome, "%s: %s", m.Metric, m.Reason)
 		}
 	}
+	r.detailed(s.Analyses[1], verdict.Pass)
 	r.checkShare("promoted", "v2", 100)
 	r.finish()
 	r.restored("v2")

@@ -100,6 +100,9 @@ func (w *Watcher) takeBack(ctx context.Context, s *subject) error {
 	for i := range sets {
 		if workload.Revision(sets[i].Spec.Template) == s.revision {
 			slipped = sets[i].Status.Replicas
+			if wanted := sets[i].Spec.Replicas; wanted != nil {
+				slipped = max(slipped, *wanted) // they are on their way
+			}
 		}
 	}
 	stable := templateOf(sets, s.stable())

@@ -95,13 +95,17 @@ type judgement struct {
 var ours = []string{release.AnnotationRelease, release.AnnotationHold, release.AnnotationQueued}
 
 // keepMarks begins with the marks of the object before: a replacement of the
-// whole object must not lose them.
+// whole object must not lose them. Only a template that waits is withdrawn by
+// taking its mark away, beside a template that stays.
 func (j *judgement) keepMarks() {
 	j.marks = map[string]string{}
 	for _, key := range ours {
 		if value, had := j.Old.Annotations[key]; had {
 			j.marks[key] = value
 		}
+	}
+	if _, kept := j.New.Annotations[release.AnnotationQueued]; !kept && !j.changed {
+		delete(j.marks, release.AnnotationQueued)
 	}
 }
 

@@ -169,6 +169,12 @@ func TestLoopsThatApplyAgain(t *testing.T) {
 		require.Equal(t, "v1", d.Spec.Template.Spec.Containers[0].Image)
 		require.False(t, d.Spec.Paused)
 	})
+	t.Run("what waits can be withdrawn", func(t *testing.T) {
+		old := deployment("v1", map[string]any{release.AnnotationQueued: release.Queued{Revision: revision("v2")}})
+		d, _ := admitted(t, admission.Change{Old: old, New: deployment("v1", nil), Governor: governor})
+		require.NotContains(t, d.Annotations, release.AnnotationQueued)
+		require.Equal(t, "v1", d.Spec.Template.Spec.Containers[0].Image)
+	})
 	t.Run("what is held stays held", func(t *testing.T) {
 		old := deployment("v2", map[string]any{release.AnnotationHold: release.Hold{Revision: revision("v2")}})
 		old.Spec.Paused = true

@@ -1,22 +1,22 @@
 package bench
 
 import (
+	"bytes"
 	"context"
-	"fmt"
-	"regexp"
-	"strconv"
+	"strings"
 	"time"
 
+	"sluice.dev/sluice/tests/bench/observe"
 	"sluice.dev/sluice/tests/bench/report"
 	"sluice.dev/sluice/tests/bench/stats"
 	"sluice.dev/sluice/tests/harness"
 )
 
 // unheld is what the watcher logs about a change that no webhook has held.
-var unheld = regexp.MustCompile(`began to roll out unheld \((\d+) pods\)`)
+var unheld = []byte("began to roll out unheld")
 
 // bypassSlips changes the image while no webhook is there: the watcher takes the
-// change back, and tells how many pods had been made by then.
+// change back, and pods that were made by then are counted.
 func bypassSlips(ctx context.Context, b *bench) error {
 	const namespace = "bench-slips"
 	return b.withWatch(ctx, "leading", []string{"--webhook-address", ""}, func(w *harness.Watcher) error {
@@ -27,51 +27,60 @@ func bypassSlips(ctx context.Context, b *bench) error {
 }
 
 func (b *bench) slips(ctx context.Context, namespace string, w *harness.Watcher) error {
-	var pods stats.Sample
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	pods, err := observe.Pods(watching, b.kube, namespace)
+	if err != nil {
+		return err
+	}
+	var slipped stats.Sample
 	var took []time.Duration
 	for i := range b.FirstWeight {
 		if err := pause(ctx, quiet); err != nil {
 			return err
 		}
-		begun := time.Now()
+		mark, begun := pods.Mark(), time.Now()
 		if err := b.SetImage(ctx, namespace, versionOf(i)); err != nil {
 			return err
 		}
-		slipped, err := awaitUnheld(ctx, w, i)
-		if err != nil {
+		if err := awaitUnheld(ctx, w, i); err != nil {
 			return err
 		}
-		took, pods = append(took, time.Since(begun)), append(pods, slipped)
-		b.say("taken back after %.0f ms, %.0f pods", took[i].Seconds()*1000, slipped)
+		took = append(took, time.Since(begun))
 		if _, err := b.abortHeld(ctx, namespace); err != nil {
 			return err
 		}
+		slipped = append(slipped, made(pods, mark))
+		b.say("taken back after %.0f ms, %.0f pods", took[i].Seconds()*1000, slipped[i])
 	}
 	return b.set(figures{
 		report.BypassTaken:   {stats.Milliseconds(took).Median(), len(took)},
-		report.BypassSlipped: {pods.Max(), len(pods)},
+		report.BypassSlipped: {slipped.Max(), len(slipped)},
 	})
 }
 
 // awaitUnheld waits for the next change that the watcher takes back, after so many
-// before, and returns the pods that had been made.
-func awaitUnheld(ctx context.Context, w *harness.Watcher, before int) (float64, error) {
-	var pods float64
-	err := harness.Await(ctx, "the watcher takes the change back", func(context.Context) (bool, error) {
+// before.
+func awaitUnheld(ctx context.Context, w *harness.Watcher, before int) error {
+	return harness.Await(ctx, "the watcher takes the change back", func(context.Context) (bool, error) {
 		log, err := w.Log()
-		if err != nil {
-			return false, err
-		}
-		told := unheld.FindAllSubmatch(log, -1)
-		if len(told) <= before {
-			return false, nil
-		}
-		n, err := strconv.Atoi(string(told[before][1]))
-		pods = float64(n)
-		return true, err
+		return err == nil && bytes.Count(log, unheld) > before, err
 	})
-	if err != nil {
-		return 0, fmt.Errorf("measuring what slips through: %w", err)
+}
+
+// made counts the pods since a mark of a ReplicaSet that had none before, other
+// than the canary's.
+func made(pods *observe.Observer, mark int) float64 {
+	all, _ := pods.Since(0)
+	known, found := map[string]bool{}, map[string]bool{}
+	for i, e := range all {
+		set := e.Key[:strings.LastIndex(e.Key, "-")]
+		switch {
+		case i < mark:
+			known[set] = true
+		case !known[set] && !strings.Contains(set, "-canary"):
+			found[e.Key] = true
+		}
 	}
-	return pods, nil
+	return float64(len(found))
 }

@@ -12,12 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sluice.dev/sluice/tests/harness"
+	"sluice.dev/sluice/tests/sandbox"
 	"sluice.dev/sluice/tests/sandbox/build"
 )
 
 // kubectlPath builds kubectl for the first case that needs it.
 var kubectlPath = sync.OnceValues(func() (string, error) {
-	return harness.BuildKubectl(context.Background(), build.Progress{Out: os.Stderr})
+	return sandbox.BuildKubectl(context.Background(), build.Progress{Out: os.Stderr})
 })
 
 // kubectl runs kubectl and requires that it succeeds.

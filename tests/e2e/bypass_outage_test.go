@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"sluice.dev/sluice/starter/watch/projection"
@@ -71,13 +70,19 @@ func (b *bypass) failOver(replica int) {
 }
 
 // TestBypassWebhookAway changes the image while no webhook answers: the watcher
-// takes back what slips through and then rolls it out. Meanwhile nothing else is
-// blocked.
+// takes back what slips through and then rolls it out. Where its failurePolicy is
+// Fail, changes are refused meanwhile, and nothing else is.
 func TestBypassWebhookAway(t *testing.T) {
 	b := newBypass(t, drainedApp)
 	b.declare()
 	require.NoError(t, b.watcher.Kill())
-	b.othersAreNotBlocked()
+	begin := time.Now()
+	require.NoError(t, b.noteOn("deployments"))
+	require.Less(t, time.Since(begin), 3*time.Second)
+	b.failClosed()
+	var err error
+	b.before, err = b.Snapshot(b.ctx, b.namespace)
+	require.NoError(t, err)
 	b.startWatch("--webhook-address", "")
 	d := b.setImage("v2")
 	require.False(t, d.Spec.Paused)
@@ -92,23 +97,30 @@ func TestBypassWebhookAway(t *testing.T) {
 		}
 	}
 	b.approve()
-	b.paused(2, 30, "v2")
+	b.stepPaused(2)
 	b.approve()
 	b.healthy("True", "v2")
 	b.finish()
 }
 
-// othersAreNotBlocked writes to a labelled workload and to another object while
-// the webhook is away.
-func (b *bypass) othersAreNotBlocked() {
+// failClosed registers the webhook so that its absence refuses changes: of labelled
+// workloads only. Then it is registered as before, and away.
+func (b *bypass) failClosed() {
 	b.t.Helper()
-	begin := time.Now()
-	patch := []byte(`{"metadata":{"annotations":{"example.com/note":"x"}}}`)
-	_, err := b.Kube.AppsV1().Deployments(b.namespace).Patch(b.ctx, harness.Demo, types.MergePatchType, patch, metav1.PatchOptions{})
-	require.NoError(b.t, err)
-	_, err = b.Kube.CoreV1().Services(b.namespace).Patch(b.ctx, harness.Demo, types.MergePatchType, patch, metav1.PatchOptions{})
-	require.NoError(b.t, err)
-	require.Less(b.t, time.Since(begin), 3*time.Second)
-	b.before, err = b.Snapshot(b.ctx, b.namespace)
-	require.NoError(b.t, err)
+	b.startWatch(append(harness.HookArgs(0), "--webhook-failure-policy", "Fail")...)
+	require.NoError(b.t, b.watcher.Kill())
+	require.ErrorContains(b.t, b.noteOn("deployments"), "hold.sluice.dev")
+	require.NoError(b.t, b.noteOn("services"))
+	b.startWatch(harness.HookArgs(0)...)
+	require.NoError(b.t, b.watcher.Kill())
+}
+
+// noteOn writes an annotation on an object of the application.
+func (b *bypass) noteOn(resource string) error {
+	client := b.Kube.AppsV1().RESTClient()
+	if resource == "services" {
+		client = b.Kube.CoreV1().RESTClient()
+	}
+	return client.Patch(types.MergePatchType).Namespace(b.namespace).Resource(resource).Name(harness.Demo).
+		Body([]byte(`{"metadata":{"annotations":{"example.com/note":"x"}}}`)).Do(b.ctx).Error()
 }

@@ -4,27 +4,8 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-
-	"sluice.dev/sluice/tests/sandbox"
-	"sluice.dev/sluice/tests/sandbox/build"
 )
-
-// BuildKubectl builds kubectl, or takes it from the cache. It is not among the
-// Programs because few need it.
-func BuildKubectl(ctx context.Context, progress build.Progress) (string, error) {
-	tests, err := sandbox.Root()
-	if err != nil {
-		return "", err
-	}
-	cache, err := build.CacheDir()
-	if err != nil {
-		return "", err
-	}
-	builder := build.Builder{Cache: cache, Progress: progress}
-	return builder.One(ctx, build.Target{Name: "kubectl", Dir: filepath.Join(tests, "sandbox", "parts", "kubectl"), Package: "."})
-}
 
 // Kubectl runs a kubectl outside the sandbox as its administrator, with what it
 // reads from its standard input. Its error says that it could not be run; its

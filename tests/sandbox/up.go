@@ -101,6 +101,21 @@ func Build(ctx context.Context, progress build.Progress) (cluster.Binaries, erro
 	return cluster.NewBinaries(paths), nil
 }
 
+// BuildKubectl builds kubectl, or takes it from the cache. No sandbox needs it to
+// run; those who drive one may.
+func BuildKubectl(ctx context.Context, progress build.Progress) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	cache, err := build.CacheDir()
+	if err != nil {
+		return "", err
+	}
+	builder := build.Builder{Cache: cache, Progress: progress}
+	return builder.One(ctx, cluster.Kubectl(root))
+}
+
 // Up builds what has to be built, starts a sandbox, and returns when every
 // part is ready. The sandbox ends with Down, and with this process.
 // When ctx ends before, it is taken down again.

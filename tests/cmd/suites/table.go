@@ -79,6 +79,7 @@ func table() []suite {
 			{dir: parts + "kube", do: rest},
 			{dir: parts + "temporal", do: check, args: []string{"go", "vet", "."}},
 			{dir: parts + "temporal", do: tests, args: []string{"."}},
+			{dir: parts + "kubectl", do: check, args: []string{"go", "vet", "."}},
 		}},
 		{name: "sandbox", about: "the sandbox's own tests", steps: []step{
 			{dir: "tests", do: tests, args: []string{"./sandbox"}, limit: 20 * time.Minute},

@@ -64,6 +64,11 @@ func Targets(tests string) []build.Target {
 	}
 }
 
+// Kubectl returns how kubectl of the same version is built.
+func Kubectl(tests string) build.Target {
+	return build.Target{Name: "kubectl", Dir: filepath.Join(tests, "sandbox", "parts", "kubectl"), Package: ".", Values: kubernetesVersion}
+}
+
 // NewBinaries takes the programs from the builder's result.
 func NewBinaries(paths map[string]string) Binaries {
 	return Binaries{

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	netv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
@@ -71,6 +72,8 @@ func resourceOf(obj runtime.Object) string {
 		return "endpointslices"
 	case *netv1.Ingress:
 		return "ingresses"
+	case *policyv1.PodDisruptionBudget:
+		return "poddisruptionbudgets"
 	}
 	return fmt.Sprintf("%T", obj)
 }

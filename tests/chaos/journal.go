@@ -5,14 +5,11 @@ import (
 	"strconv"
 	"sync"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
-	netv1 "k8s.io/api/networking/v1"
-	policyv1 "k8s.io/api/policy/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes/scheme"
 )
 
 // journal keeps every version of every object, so that a watch can begin at any
@@ -57,25 +54,14 @@ func versionOf(text string) int64 {
 	return n
 }
 
-// resourceOf names the kinds that change here as the API does.
+// resourceOf names the kind of an object as the API does.
 func resourceOf(obj runtime.Object) string {
-	switch obj.(type) {
-	case *appsv1.Deployment:
-		return "deployments"
-	case *appsv1.ReplicaSet:
-		return "replicasets"
-	case *corev1.Pod:
-		return "pods"
-	case *corev1.Service:
-		return "services"
-	case *discoveryv1.EndpointSlice:
-		return "endpointslices"
-	case *netv1.Ingress:
-		return "ingresses"
-	case *policyv1.PodDisruptionBudget:
-		return "poddisruptionbudgets"
+	kinds, _, err := scheme.Scheme.ObjectKinds(obj)
+	if err != nil {
+		return fmt.Sprintf("%T", obj)
 	}
-	return fmt.Sprintf("%T", obj)
+	plural, _ := apimeta.UnsafeGuessKindToResource(kinds[0])
+	return plural.Resource
 }
 
 // follow opens a watch of one resource after a version. It ends with Stop, or

@@ -29,14 +29,14 @@ var delays = cluster.Delays{
 	React: 20 * time.Millisecond, PodReady: 1500 * time.Millisecond, PodGone: 2 * time.Second, Publish: 300 * time.Millisecond,
 }
 
-// lags of the replicas of a gateway: the worst that the product does by default,
+// lags of the replicas of a gateway: nearly the worst that a worker reckons with,
 // and a fast one that sees endpoints later than routes.
 var lags = map[fakegateway.Personality][]fakegateway.Lag{
 	fakegateway.Traefik: {
 		{Routes: 2 * time.Second, Endpoints: 2 * time.Second}, {Routes: 200 * time.Millisecond, Endpoints: 900 * time.Millisecond},
 	},
 	fakegateway.Nginx: {
-		{Routes: 4300 * time.Millisecond, Endpoints: 4300 * time.Millisecond}, {Routes: 100 * time.Millisecond, Endpoints: 3 * time.Second},
+		{Routes: 8 * time.Second, Endpoints: 8 * time.Second}, {Routes: 100 * time.Millisecond, Endpoints: 3 * time.Second},
 	},
 	fakegateway.GatewayAPI: {
 		{Routes: 3 * time.Second, Endpoints: time.Second}, {Routes: 100 * time.Millisecond, Endpoints: 4 * time.Second},
@@ -111,6 +111,9 @@ func (s *sim) state() map[string]string {
 	}
 	for _, o := range s.cluster.Ingresses() {
 		put("Ingress", o.ObjectMeta, o.Spec)
+	}
+	for _, o := range s.cluster.Budgets() {
+		put("PodDisruptionBudget", o.ObjectMeta, o.Spec)
 	}
 	images := map[string]bool{}
 	for _, p := range s.cluster.Pods() {

@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	netv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -200,6 +201,11 @@ func (c *Cluster) Services() []*corev1.Service { return list[*corev1.Service](c)
 
 // Ingresses are the present Ingresses.
 func (c *Cluster) Ingresses() []*netv1.Ingress { return list[*netv1.Ingress](c) }
+
+// Budgets are the present PodDisruptionBudgets.
+func (c *Cluster) Budgets() []*policyv1.PodDisruptionBudget {
+	return list[*policyv1.PodDisruptionBudget](c)
+}
 
 // Slices are the present EndpointSlices.
 func (c *Cluster) Slices() []*discoveryv1.EndpointSlice { return list[*discoveryv1.EndpointSlice](c) }

@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 
@@ -92,6 +93,8 @@ func (w *Watcher) record(event watch.EventType, obj runtime.Object) {
 		if o.Name == w.Document.Traffic.Service+"-canary" {
 			w.selector(event, o)
 		}
+	case *policyv1.PodDisruptionBudget:
+		w.owned(event, "PodDisruptionBudget "+o.Name, obj)
 	case *netv1.Ingress:
 		w.owned(event, "Ingress "+o.Name, obj)
 		if o.Name == w.Document.Traffic.Ingress.Name+"-canary" {
@@ -225,6 +228,9 @@ func (w *Watcher) terminal() {
 	}
 	for _, k := range w.Cluster.Ingresses() {
 		w.clean("Ingress "+k.Name, k.Annotations, k.Finalizers)
+	}
+	for _, b := range w.Cluster.Budgets() {
+		w.clean("PodDisruptionBudget "+b.Name, b.Annotations, b.Finalizers)
 	}
 	for name, n := range w.objects.created {
 		if n > 1 {

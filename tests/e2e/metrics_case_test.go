@@ -67,6 +67,24 @@ func (d document) write(t *testing.T, prometheus string) string {
 	return path
 }
 
+// looked looks at a document before the start, as the page on metrics says: its
+// queries are parsed, shown with the names filled in, and asked once.
+func (r *rollout) looked(d document) {
+	r.t.Helper()
+	file := d.write(r.t, r.Sandbox.State().Inside.PrometheusURL)
+	r.sluice("lint", file)
+	// Where lines are broken depends on the names.
+	shows := func(text, want string) {
+		r.t.Helper()
+		require.Contains(r.t, strings.Join(strings.Fields(text), ""), strings.ReplaceAll(want, " ", ""))
+	}
+	plan := r.sluice("plan", file, "--image", "main="+harness.Image("v2"))
+	shows(plan, fmt.Sprintf("sum by (pod) (http_requests_total{namespace=%q,", r.namespace))
+	shows(plan, "the metrics alone promote the step")
+	// There are no pods of canary yet.
+	shows(r.sluice("analyze", file, "--metric", "errors", "--server", r.Sandbox.State().Outside.PrometheusURL), "no series of requests to canary")
+}
+
 // turningBad are environment variables of a version that fails for one request in
 // five as soon as the function is called.
 func (r *rollout) turningBad() (env []string, turn func()) {

@@ -37,7 +37,7 @@ func (r *rollout) analysing(fits func(workflows.AnalysisStatus) bool) func(conte
 // metrics of the application and then by those of the gateway.
 func TestMetricsPromoteAlone(t *testing.T) {
 	r := newRollout(t)
-	r.startMeasured(document{steps: []measuredStep{
+	d := document{steps: []measuredStep{
 		{route: "traffic: 30%", metrics: []string{
 			successRate,
 			"{template: app/latency, " + pace + ", test: {margin: {ratio: 2, delta: 0.05}}}",
@@ -56,7 +56,9 @@ func TestMetricsPromoteAlone(t *testing.T) {
 			"{template: traefik/request-rate, " + pace + "}",
 			"{template: traefik/error-budget-burn, " + pace + "}",
 		}},
-	}})
+	}}
+	r.looked(d)
+	r.startMeasured(d)
 	s := r.await(workflows.PhasePromoted, 0)
 	require.Empty(t, s.Decisions, "no person")
 	require.Len(t, s.Analyses, 2)

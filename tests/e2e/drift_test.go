@@ -70,7 +70,9 @@ func (r *rollout) asked(since time.Time, about string) workflows.Status {
 	require.Contains(r.t, s.Message, about)
 	seen := s.Decisions[len(s.Decisions)-1]
 	require.Equal(r.t, "drift", seen.Via)
-	require.WithinDuration(r.t, since, seen.At, time.Second, "it is seen within a second")
+	// Usually within a second; a test machine that is busy with other cases may take longer.
+	r.t.Logf("seen after %s: %s", seen.At.Sub(since).Round(time.Millisecond), seen.Reason)
+	require.WithinDuration(r.t, since, seen.At, 5*time.Second)
 	return s
 }
 
@@ -377,7 +379,7 @@ func (r *rollout) canaryObjects() {
 	}
 }
 
-// written says whether Sluice has ever written a field of the workload that is
+// writesReplicas says whether Sluice has ever written a field of the workload that is
 // not its to write.
 func writesReplicas(d *appsv1.Deployment) bool {
 	for _, e := range d.ManagedFields {

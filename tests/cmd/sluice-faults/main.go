@@ -1,7 +1,7 @@
 // Command sluice-faults runs a worker behind a proxy to the API server, which
 // kills the worker with -9 at one of its writes and starts it again. It is for
-// tests on the sandbox: all arguments are the worker's, and what is to happen is
-// in the environment.
+// tests on the sandbox: all arguments are the worker's, --kubeconfig among them,
+// and what is to happen is in the environment.
 //
 //	SLUICE_FAULTS_WORKER  path of sluice-worker
 //	SLUICE_FAULT          before, sent or after
@@ -19,12 +19,16 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
+
+// kubeconfigFlag of the worker names the cluster that the proxy stands in front of.
+const kubeconfigFlag = "--kubeconfig"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -41,9 +45,13 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("reading SLUICE_FAULT_WRITE: %w", err)
 	}
-	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
+	at := slices.Index(args, kubeconfigFlag) + 1
+	if at == 0 || at == len(args) {
+		return fmt.Errorf("reading the worker's arguments %q: %s FILE is missing", args, kubeconfigFlag)
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", args[at])
 	if err != nil {
-		return fmt.Errorf("reading KUBECONFIG: %w", err)
+		return fmt.Errorf("reading the worker's kubeconfig: %w", err)
 	}
 	p, err := newProxy(config, fault(os.Getenv("SLUICE_FAULT")), write)
 	if err != nil {
@@ -61,14 +69,15 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer remove()
-	return keep(ctx, p, args, kubeconfig)
+	args = slices.Clone(args)
+	args[at] = kubeconfig
+	return keep(ctx, p, args)
 }
 
 // keep runs one worker after the other.
-func keep(ctx context.Context, p *proxy, args []string, kubeconfig string) error {
+func keep(ctx context.Context, p *proxy, args []string) error {
 	for {
 		cmd := exec.CommandContext(ctx, os.Getenv("SLUICE_FAULTS_WORKER"), args...)
-		cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 		if err := cmd.Start(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -75,10 +76,22 @@ func deployed(t *testing.T, patch string) *rollout {
 	t.Cleanup(r.remove)
 	require.NoError(t, b.DeployPatched(ctx, r.namespace, patch))
 	r.awaitGateway()
-	var err error
-	r.before, err = b.Snapshot(ctx, r.namespace)
-	require.NoError(t, err)
+	r.remember()
 	return r
+}
+
+// remember keeps what there is before the rollout, when the EndpointSlices have
+// caught up with the pods.
+func (r *rollout) remember() {
+	r.t.Helper()
+	d, err := r.Deployment(r.ctx, r.namespace)
+	require.NoError(r.t, err)
+	all := fmt.Sprintf("%d endpoints", *d.Spec.Replicas)
+	require.NoError(r.t, harness.Await(r.ctx, "all pods have endpoints", func(ctx context.Context) (bool, error) {
+		var err error
+		r.before, err = r.Snapshot(ctx, r.namespace)
+		return r.before["EndpointSlices of "+harness.Demo] == all, err
+	}))
 }
 
 // requireAlone makes sure that no earlier case, of a run that was ended in the
@@ -241,8 +254,8 @@ func (r *rollout) settle() {
 	r.awaitAnswers("after the end", sample)
 }
 
-// cleanup is how long controllers may take to remove what belongs to objects that
-// are gone: the EndpointSlices of a Service outlive it for a moment.
+// cleanup is how long controllers may take to follow: the EndpointSlices of a
+// Service outlive it for a moment, and those of another get its pods a moment later.
 const cleanup = 15 * time.Second
 
 // restored requires that everything is as before, but for the image if the
@@ -253,18 +266,23 @@ func (r *rollout) restored(image string) {
 	for key, text := range r.before {
 		want[key] = strings.ReplaceAll(text, harness.Image("v1"), harness.Image(image))
 	}
-	var after harness.Snapshot
+	after, err := r.Snapshot(r.ctx, r.namespace)
+	require.NoError(r.t, err)
+	require.Equal(r.t, objects(want), objects(after))
 	ctx, cancel := context.WithTimeout(r.ctx, cleanup)
 	defer cancel()
-	require.NoError(r.t, harness.Await(ctx, "no EndpointSlices of other Services are left", func(ctx context.Context) (bool, error) {
+	err = harness.Await(ctx, "the EndpointSlices are as before", func(ctx context.Context) (bool, error) {
 		var err error
 		after, err = r.Snapshot(ctx, r.namespace)
-		for key := range after {
-			if _, known := want[key]; !known && strings.HasPrefix(key, "EndpointSlices of ") {
-				return false, err
-			}
-		}
-		return err == nil, err
-	}))
+		return maps.Equal(want, after), err
+	})
 	require.Equal(r.t, want, after)
+	require.NoError(r.t, err)
+}
+
+// objects is a snapshot without what controllers derive.
+func objects(s harness.Snapshot) harness.Snapshot {
+	out := maps.Clone(s)
+	maps.DeleteFunc(out, func(key, _ string) bool { return strings.HasPrefix(key, "EndpointSlices of ") })
+	return out
 }

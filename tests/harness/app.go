@@ -179,8 +179,12 @@ func (b *Bed) Snapshot(ctx context.Context, namespace string) (Snapshot, error) 
 	if err != nil {
 		return nil, fmt.Errorf("listing EndpointSlices: %w", err)
 	}
+	endpoints := map[string]int{}
 	for _, v := range slices.Items {
-		s["EndpointSlices of "+v.Labels["kubernetes.io/service-name"]] = fmt.Sprintf("%d endpoints", len(v.Endpoints))
+		endpoints[v.Labels["kubernetes.io/service-name"]] += len(v.Endpoints)
+	}
+	for service, n := range endpoints {
+		s["EndpointSlices of "+service] = fmt.Sprintf("%d endpoints", n)
 	}
 	return s, nil
 }

@@ -44,7 +44,7 @@ func TestTroubleIsNoPass(t *testing.T) {
 		"500":         {says(http.StatusInternalServerError), verdict.Error, verdict.Error, "answered 500"},
 		"503":         {says(http.StatusServiceUnavailable), verdict.Error, verdict.Error, "answered 503"},
 		"401":         {says(http.StatusUnauthorized), verdict.Error, verdict.Error, "answered 401"},
-		"slow":        {func(http.ResponseWriter, *http.Request) { <-over }, verdict.Error, verdict.Error, "has not answered within 50ms"},
+		"slow":        {func(http.ResponseWriter, *http.Request) { <-over }, verdict.Error, verdict.Error, "has not answered within 20ms"},
 		"nonsense":    {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, verdict.Error, verdict.Error, "bad_response"},
 		"hangs up":    {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, verdict.Error, verdict.Error, "EOF"},
 		"not scraped": {one("7"), "", verdict.NoData, "no requests since the last sample"},
@@ -54,7 +54,10 @@ func TestTroubleIsNoPass(t *testing.T) {
 			server := httptest.NewServer(test.answer)
 			t.Cleanup(server.CloseClientConnections)
 			b := newBench(t, nil)
-			b.a.Default = config.Prometheus{Name: "default", Address: server.URL, Timeout: config.Duration(50 * time.Millisecond), MaxBytes: 1 << 20}
+			b.a.Default = config.Prometheus{Name: "default", Address: server.URL, Timeout: config.Duration(5 * time.Second), MaxBytes: 1 << 20}
+			if name == "slow" {
+				b.a.Default.Timeout = config.Duration(20 * time.Millisecond)
+			}
 			judge := func(want verdict.Outcome, m config.Metric) {
 				if want == "" {
 					return

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -33,6 +34,7 @@ type bypass struct {
 	*rollout
 	watcher *harness.Watcher
 	second  *harness.Watcher // another replica, if there is one
+	replica int              // which of the addresses the watcher has
 	dynamic dynamic.ResourceInterface
 }
 
@@ -84,11 +86,13 @@ func (b *bypass) stop() {
 			b.t.Logf("the workload at the end: paused %v, image %s, %v", d.Spec.Paused, d.Spec.Template.Spec.Containers[0].Image, d.Annotations)
 		}
 	}
+	var errs []error
 	for _, w := range []*harness.Watcher{b.watcher, b.second} {
 		if w != nil {
-			require.NoError(b.t, w.Stop())
+			errs = append(errs, w.Stop())
 		}
 	}
+	require.NoError(b.t, errors.Join(errs...))
 	// Nobody is left to take the finalizer away.
 	_, _ = b.dynamic.Patch(ctx, seedRollout, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
 }

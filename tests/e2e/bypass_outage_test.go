@@ -19,17 +19,17 @@ import (
 // that the other replica takes over, and restarts the API server.
 func TestBypassOutages(t *testing.T) {
 	b := newBypass(t, "")
-	b.standBy(1)
+	b.standBy()
 	b.declare()
 	require.NoError(t, b.Sandbox.Stop(b.ctx, "temporal"))
 	d := b.setImage("v2")
 	require.True(t, d.Spec.Paused)
 	b.status("it says what it waits for", func(s projection.Status) bool { return strings.Contains(s.Message, "Temporal") })
-	b.failOver(0)
+	b.failOver()
 	b.checkShare("nothing rolls out", "v1", 100)
 	require.NoError(t, b.Sandbox.Start(b.ctx, "temporal"))
 	b.stepPaused(1)
-	b.failOver(1)
+	b.failOver()
 	require.NoError(t, b.Sandbox.Restart(b.ctx, "apiserver"))
 	require.NoError(t, harness.Await(b.ctx, "the API server answers", func(ctx context.Context) (bool, error) {
 		_, _, err := b.read(ctx)
@@ -37,13 +37,13 @@ func TestBypassOutages(t *testing.T) {
 	}))
 	b.approve()
 	b.paused(2, 30, "v2")
-	b.failOver(0)
+	b.failOver()
 	b.approve() // while nobody leads
 	b.status("the new revision is being made stable", func(s projection.Status) bool {
 		p := s.Condition(projection.Progressing)
 		return p != nil && p.Reason == projection.ReasonFinalising
 	})
-	b.failOver(1)
+	b.failOver()
 	b.healthy("True", "v2")
 	s, err := b.Status(b.ctx, b.namespace)
 	require.NoError(t, err)
@@ -53,20 +53,28 @@ func TestBypassOutages(t *testing.T) {
 }
 
 // standBy starts the other replica of the watcher.
-func (b *bypass) standBy(replica int) {
+func (b *bypass) standBy() {
 	b.t.Helper()
-	second, err := b.StartWatch(b.ctx, "holding changes", harness.HookArgs(replica)...)
+	second, err := b.StartWatch(b.ctx, holding, harness.HookArgs(1-b.replica)...)
 	require.NoError(b.t, err)
 	b.second = second
 }
 
 // failOver kills the watcher that acts with -9; the other one takes over, and a
 // new one stands by in the place of the one that was killed.
-func (b *bypass) failOver(replica int) {
+func (b *bypass) failOver() {
 	b.t.Helper()
+	if b.watcher.Ended() { // with its lease, while the API server was away
+		b.takeOver()
+	}
 	require.NoError(b.t, b.watcher.Kill())
-	b.watcher = b.second
-	b.standBy(replica)
+	b.takeOver()
+}
+
+func (b *bypass) takeOver() {
+	b.t.Helper()
+	b.watcher, b.replica = b.second, 1-b.replica
+	b.standBy()
 }
 
 // TestBypassWebhookAway changes the image while no webhook answers: the watcher

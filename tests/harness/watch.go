@@ -89,19 +89,30 @@ func (w *Watcher) Await(ctx context.Context, text string) error {
 		if err != nil || bytes.Contains(log, []byte(text)) {
 			return err == nil, err
 		}
-		select {
-		case <-w.cmd.Ended():
+		if w.Ended() {
 			ended = fmt.Errorf("the watcher ended: see %s: %s", w.path, log)
-			return true, nil
-		default:
-			return false, nil
 		}
+		return ended != nil, nil
 	})
 	return errors.Join(err, ended)
 }
 
+// Ended says that the watcher has ended by itself: one that acts does so when it
+// loses its lease.
+func (w *Watcher) Ended() bool {
+	select {
+	case <-w.cmd.Ended():
+		return true
+	default:
+		return false
+	}
+}
+
 // Stop ends the watcher in order, so that another may lead at once.
 func (w *Watcher) Stop() error {
+	if w.Ended() {
+		return w.logs.Close()
+	}
 	if err := w.cmd.Signal(unix.SIGTERM); err != nil {
 		return fmt.Errorf("stopping the watcher: %w", err)
 	}

@@ -135,7 +135,7 @@ func (s *sim) interfere() {
 		return
 	}
 	switch s.run.Fault {
-	case Abort:
+	case Abort, AbortLate:
 		s.act(Act{Verb: workflows.VerbAbort}, view)
 	case Revise:
 		s.act(Act{Verb: workflows.VerbRevise}, view)

@@ -45,6 +45,10 @@ const (
 	Freeze Fault = "freeze"
 	// Abort: a person aborts.
 	Abort Fault = "abort"
+	// AbortLate: the answer is a timeout, a person aborts, and the write is done
+	// much later, when the way back is under way or over. Creates are done at once:
+	// nothing can keep the API from making an object whose name is free.
+	AbortLate Fault = "abort-late"
 	// Revise: a person asks for another revision.
 	Revise Fault = "revise"
 	// Double: a HorizontalPodAutoscaler doubles the workload.
@@ -56,7 +60,7 @@ const (
 // Faults are all of them, but None.
 var Faults = []Fault{
 	CrashBefore, CrashSent, CrashLate, CrashAfter, CrashConfirm, Conflict, TimeoutApplied, TimeoutLost, Duplicate,
-	Freeze, Abort, Revise, Double, Repair,
+	Freeze, Abort, AbortLate, Revise, Double, Repair,
 }
 
 // How long the things take that faults are made of.
@@ -151,6 +155,14 @@ func (s *sim) write(w *workerProcess, a clienttesting.Action) (runtime.Object, e
 		return nil, apierrors.NewTimeoutError("the request did not complete in time", 1)
 	case Duplicate:
 		s.frontend.Forsake("WatchWorkload")
+	case AbortLate:
+		time.AfterFunc(s.between(0, time.Second), s.interfere)
+		if a.GetVerb() == "create" {
+			_, _ = apply()
+		} else {
+			time.AfterFunc(late, func() { _, _ = apply() })
+		}
+		return nil, apierrors.NewTimeoutError("the request did not complete in time", 1)
 	case Freeze:
 		s.replicas[0].Freeze(freezing)
 	case Abort, Revise, Double, Repair:

@@ -27,12 +27,13 @@ func (s *Server) completeTask(req *workflowservice.RespondWorkflowTaskCompletedR
 			ScheduledEventId: r.scheduled, StartedEventId: r.started, Identity: req.Identity, SdkMetadata: req.SdkMetadata,
 		},
 	}})
-	r.previous, r.scheduled, r.started = r.started, 0, 0
+	// What the commands themselves let happen is written after all of them.
 	for _, command := range req.Commands {
 		if err := s.execute(r, command, completed); err != nil {
 			s.broken = append(s.broken, err)
 		}
 	}
+	r.previous, r.scheduled, r.started = r.started, 0, 0
 	if r.flush() || req.ForceCreateNewWorkflowTask {
 		r.schedule()
 	}

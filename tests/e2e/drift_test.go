@@ -90,8 +90,7 @@ func (r *rollout) noted(since time.Time, text string) {
 	}))
 }
 
-// backAt waits for the hold of step 1 with a weight that is confirmed, and that
-// clients see.
+// backAt waits for the hold of step 1 with a weight that is confirmed.
 func (r *rollout) backAt(weight int) {
 	r.t.Helper()
 	require.NoError(r.t, harness.Await(r.ctx, fmt.Sprintf("it holds with weight %d", weight), func(ctx context.Context) (bool, error) {
@@ -99,6 +98,12 @@ func (r *rollout) backAt(weight int) {
 		return err == nil && s.Phase == workflows.PhaseHolding && !s.Unsure && s.Asked.Weight == weight && s.Confirmed.Weight == weight &&
 			(weight == 0 || s.Canary.Ready > 0), err
 	}))
+}
+
+// seenAt waits so, and until clients see the weight.
+func (r *rollout) seenAt(weight int) {
+	r.t.Helper()
+	r.backAt(weight)
 	r.checkShare(fmt.Sprint("back at ", weight, " ", time.Now().UnixNano()), "v2", weight)
 }
 
@@ -120,13 +125,12 @@ func TestDriftIsAskedAbout(t *testing.T) {
 	since = time.Now()
 	r.weigh(60)
 	r.noted(since, "more than the canary can take")
-	r.backAt(10)
+	r.seenAt(10)
 
 	t.Log("the canary Ingress is deleted")
 	since = time.Now()
 	r.delete("Ingress")
 	r.asked(since, "it was deleted")
-	r.checkShare("without the canary Ingress", "v2", 0)
 	r.sluice("resume", harness.Demo)
 	r.backAt(10)
 
@@ -141,33 +145,39 @@ func TestDriftIsAskedAbout(t *testing.T) {
 
 	t.Log("the canary is scaled up, and down again")
 	since = time.Now()
-	r.patchDeployment(demoCanary, `{"spec":{"replicas":3}}`)
-	r.noted(since, "it was scaled to 3")
-	require.NoError(t, harness.Await(r.ctx, "the canary has three pods", r.canaryPods(3)))
+	r.patchDeployment(demoCanary, `{"spec":{"replicas":2}}`)
+	r.noted(since, "it was scaled to 2")
+	require.NoError(t, harness.Await(r.ctx, "the canary has two pods", r.canaryPods(2)))
 	since = time.Now()
 	r.patchDeployment(demoCanary, `{"spec":{"replicas":1}}`)
-	r.noted(since, "it was scaled to 1 (kubectl-edit): it gets 3")
-	require.NoError(t, harness.Await(r.ctx, "the canary has its three pods back", r.canaryPods(3)))
+	r.noted(since, "it was scaled to 1 (kubectl-edit): it gets 2")
+	require.NoError(t, harness.Await(r.ctx, "the canary has its size back", func(ctx context.Context) (bool, error) {
+		d, err := r.Kube.AppsV1().Deployments(r.namespace).Get(ctx, demoCanary, metav1.GetOptions{})
+		return err == nil && *d.Spec.Replicas == 2, err
+	}))
 	since = time.Now()
 	r.patchDeployment(demoCanary, `{"spec":{"replicas":1}}`)
 	r.asked(since, "it was given its size back")
 	r.sluice("resume", harness.Demo)
-	require.NoError(t, harness.Await(r.ctx, "the canary has three pods once more", r.canaryPods(3)))
+	require.NoError(t, harness.Await(r.ctx, "the canary has its pods once more", r.canaryPods(2)))
 	r.backAt(10)
 
-	r.sluice("promote", harness.Demo, "--full")
-	r.await(workflows.PhasePromoted, 0)
+	r.sluice("abort", harness.Demo)
+	r.await(workflows.PhaseRolledBack, 0)
 	r.finish()
-	r.restored("v2")
+	r.restored("v1")
 }
 
-// TestCanaryDeploymentDeleted stops the canary's pods while requests go to them,
-// which is no rollout's doing: what has to be shown is that nothing is lost from
-// the moment at which the rollout asks, and that it goes on.
-func TestCanaryDeploymentDeleted(t *testing.T) {
+// TestDeploymentsDeletedInTheMiddle stops the canary's pods while requests go to
+// them, which is no rollout's doing: what has to be shown is that nothing is lost
+// from the moment at which no requests go to canary, and that the rollout goes on.
+// Then nobody is left to answer: it has to end and to leave nothing.
+func TestDeploymentsDeletedInTheMiddle(t *testing.T) {
 	r := newRolloutOf(t, drainedApp)
 	r.start("rollout-canary.yaml", "v2")
 	r.holdAt(1, 10, "v2")
+
+	t.Log("the canary Deployment is deleted")
 	since := time.Now()
 	r.delete("Deployment")
 	r.asked(since, "no requests go to canary")
@@ -178,10 +188,22 @@ func TestCanaryDeploymentDeleted(t *testing.T) {
 	require.Zero(t, r.lossless("asked about").Share("v2"))
 	r.sluice("resume", harness.Demo)
 	r.backAt(10)
-	r.sluice("abort", harness.Demo)
-	r.await(workflows.PhaseRolledBack, 0)
-	r.lossless("after the abort")
-	r.restored("v1")
+	r.lossless("back again")
+
+	t.Log("the workload is deleted")
+	_, err := r.load.Finish(r.ctx)
+	require.NoError(t, err)
+	require.NoError(t, r.Kube.AppsV1().Deployments(r.namespace).Delete(r.ctx, harness.Demo, metav1.DeleteOptions{}))
+	s := r.await(workflows.PhaseRolledBack, 0)
+	require.Contains(t, s.Result.Reason, "the workload was deleted")
+	left, err := r.Snapshot(r.ctx, r.namespace)
+	require.NoError(t, err)
+	for name := range left {
+		require.NotContains(t, name, demoCanary)
+	}
+	for _, kind := range []string{"Service ", "Ingress "} {
+		require.Equal(t, r.before[kind+harness.Demo], left[kind+harness.Demo])
+	}
 }
 
 // lossless requires that nothing is lost from now on for a while.
@@ -202,10 +224,11 @@ func (r *rollout) canaryPods(n int) func(context.Context) (bool, error) {
 	}
 }
 
-// TestDriftOfTheUsersObjects changes the Ingress and the Service of the user.
-func TestDriftOfTheUsersObjects(t *testing.T) {
+// TestDriftIsAdopted changes the objects of the user and those of the canary, and
+// the rollout goes on with what they are then.
+func TestDriftIsAdopted(t *testing.T) {
 	r := newRolloutOf(t, `{"spec":{"template":{"metadata":{"labels":{"tier":"web"}}}}}`)
-	r.start("rollout-canary.yaml", "v2")
+	r.sluice("start", "-f", r.variant("sluice.dev/on-drift: adopt"), "--image", "main="+harness.Image("v2"))
 	r.holdAt(1, 10, "v2")
 
 	t.Log("the Ingress gets another path")
@@ -224,15 +247,18 @@ func TestDriftOfTheUsersObjects(t *testing.T) {
 	since := time.Now()
 	_, err = r.Kube.CoreV1().Services(r.namespace).Patch(r.ctx, harness.Demo, types.MergePatchType, []byte(`{"spec":{"selector":{"tier":"web"}}}`), kubectl)
 	require.NoError(t, err)
-	r.asked(since, "app=demo,tier=web")
-	r.sluice("resume", harness.Demo)
-	r.backAt(10)
+	r.noted(since, "app=demo,tier=web (kubectl-edit): adopted")
 
-	r.sluice("promote", harness.Demo, "--full")
-	r.await(workflows.PhasePromoted, 0)
+	t.Log("another weight, and no canary Ingress")
+	r.weigh(5)
+	r.seenAt(5)
+	r.delete("Ingress")
+	r.seenAt(0)
+	r.sluice("abort", harness.Demo)
+	r.await(workflows.PhaseRolledBack, 0)
 	r.finish()
 	r.unedit(before)
-	r.restored("v2")
+	r.restored("v1")
 }
 
 // unedit takes back what the case has done to the user's Service and Ingress.
@@ -255,95 +281,49 @@ func (r *rollout) canaryPaths(n int) func(context.Context) (bool, error) {
 	}
 }
 
-func TestDriftIsAdopted(t *testing.T) {
-	r := newRollout(t)
-	r.sluice("start", "-f", r.variant("sluice.dev/on-drift: adopt"), "--image", "main="+harness.Image("v2"))
-	r.holdAt(1, 10, "v2")
-	r.weigh(5)
-	r.backAt(5)
-	r.delete("Ingress")
-	r.backAt(0)
-	r.sluice("promote", harness.Demo)
-	r.holdAt(2, 30, "v2")
-	r.sluice("abort", harness.Demo)
-	r.await(workflows.PhaseRolledBack, 0)
-	r.finish()
-	r.restored("v1")
-}
-
+// TestDriftIsUndoneOnce edits and deletes under enforce, and then resumes the
+// workload beside the rollout, twice: its pods are replaced by the Deployment
+// controller, which enforce stops once, and an abort takes back. What that loses
+// without a preStop is not a rollout's; these pods have one.
 func TestDriftIsUndoneOnce(t *testing.T) {
 	r := newRolloutOf(t, drainedApp)
 	r.sluice("start", "-f", r.variant("sluice.dev/on-drift: enforce"), "--image", "main="+harness.Image("v2"))
 	r.holdAt(1, 10, "v2")
+
+	t.Log("another weight")
 	since := time.Now()
 	r.weigh(5)
 	r.noted(since, "it is set back")
 	r.backAt(10)
-	for _, kind := range []string{"Ingress", "Service"} {
-		t.Log("the canary's", kind, "is deleted")
-		since = time.Now()
-		r.delete(kind)
-		r.noted(since, "it was deleted")
-		r.backAt(10)
-	}
+
+	t.Log("the canary Service is deleted")
 	since = time.Now()
-	r.weigh(5)
-	r.asked(since, "weight 5 instead of weight 10")
+	r.delete("Service")
+	r.noted(since, "it was deleted")
+	r.seenAt(10)
+
+	t.Log("the workload is resumed")
+	since = time.Now()
+	r.patchDeployment(harness.Demo, `{"spec":{"paused":false}}`)
+	r.noted(since, "it is held again")
+	require.NoError(t, harness.Await(r.ctx, "it is held again", func(ctx context.Context) (bool, error) {
+		d, err := r.Deployment(ctx, r.namespace)
+		if err != nil || !d.Spec.Paused {
+			return false, err
+		}
+		s, err := r.Status(ctx, r.namespace)
+		return err == nil && s.Phase == workflows.PhaseHolding && s.Message == "step 1 waits for approval: promote to go on", err
+	}))
+	r.patchDeployment(harness.Demo, `{"spec":{"paused":false}}`)
+	require.NoError(t, harness.Await(r.ctx, "the rollout is paused", func(ctx context.Context) (bool, error) {
+		s, err := r.Status(ctx, r.namespace)
+		return err == nil && s.Paused, err
+	}))
 	r.sluice("abort", harness.Demo)
 	r.await(workflows.PhaseRolledBack, 0)
+	require.NoError(t, r.Sandbox.AwaitDeployment(r.ctx, r.namespace, harness.Demo))
 	r.finish()
 	r.restored("v1")
-}
-
-// TestUnpausedByHand resumes the workload beside the rollout: its pods are
-// replaced by the Deployment controller, which an abort takes back. What that
-// loses without a preStop is not a rollout's; these pods have one.
-func TestUnpausedByHand(t *testing.T) {
-	for policy, phase := range map[string]workflows.Phase{"pause": workflows.PhasePaused, "enforce": workflows.PhaseHolding} {
-		t.Run(policy, func(t *testing.T) {
-			r := newRolloutOf(t, drainedApp)
-			r.sluice("start", "-f", r.variant("sluice.dev/on-drift: "+policy), "--image", "main="+harness.Image("v2"))
-			r.holdAt(1, 10, "v2")
-			since := time.Now()
-			r.patchDeployment(harness.Demo, `{"spec":{"paused":false}}`)
-			r.noted(since, "resumed by somebody else")
-			if policy == "enforce" {
-				require.NoError(t, harness.Await(r.ctx, "it is held again", func(ctx context.Context) (bool, error) {
-					d, err := r.Deployment(ctx, r.namespace)
-					return err == nil && d.Spec.Paused, err
-				}))
-				r.await(phase, 1)
-			} else {
-				require.True(t, r.await(workflows.PhaseHolding, 1).Paused)
-			}
-			r.sluice("abort", harness.Demo)
-			r.await(workflows.PhaseRolledBack, 0)
-			require.NoError(t, r.Sandbox.AwaitDeployment(r.ctx, r.namespace, harness.Demo))
-			r.finish()
-			r.restored("v1")
-		})
-	}
-}
-
-// TestWorkloadDeletedInTheMiddle has nobody left to answer; what has to be shown
-// is that the rollout ends and leaves nothing.
-func TestWorkloadDeletedInTheMiddle(t *testing.T) {
-	r := newRollout(t)
-	r.start("rollout-canary.yaml", "v2")
-	r.holdAt(1, 10, "v2")
-	_, err := r.load.Finish(r.ctx)
-	require.NoError(t, err)
-	require.NoError(t, r.Kube.AppsV1().Deployments(r.namespace).Delete(r.ctx, harness.Demo, metav1.DeleteOptions{}))
-	s := r.await(workflows.PhaseRolledBack, 0)
-	require.Contains(t, s.Result.Reason, "the workload was deleted")
-	left, err := r.Snapshot(r.ctx, r.namespace)
-	require.NoError(t, err)
-	for name := range left {
-		require.NotContains(t, name, demoCanary)
-	}
-	for _, kind := range []string{"Service ", "Ingress "} {
-		require.Equal(t, r.before[kind+harness.Demo], left[kind+harness.Demo])
-	}
 }
 
 // canaryObjects requires that everything of ours carries our labels, no owner and

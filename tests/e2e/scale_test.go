@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,50 +61,30 @@ spec:
         ingress: {name: demo}
 `
 
-// TestAutoscaledWorkload doubles and halves the workload at a hold: the canary
-// follows upwards, and never shrinks under its route.
+// slowlyDrainedApp is drainedApp whose pods count some time after they are ready,
+// so that a case can meet a promotion.
+const slowlyDrainedApp = `{"spec":{"minReadySeconds":2,"template":{"spec":{"containers":[{"name":"main","lifecycle":{"preStop":{"sleep":{"seconds":5}}}}]}}}}`
+
+// TestAutoscaledWorkload grows and shrinks the workload, as an autoscaler does. At
+// a hold the canary follows upwards, and never shrinks under its route. While the
+// pods of the workload are replaced no request goes to it, and requests move back
+// to as many pods as it has in the end.
 func TestAutoscaledWorkload(t *testing.T) {
-	r := newRolloutOf(t, drainedApp)
+	r := newRolloutOf(t, slowlyDrainedApp)
 	r.autoscaled()
 	s := r.startDocument(byShare, "v2")
 	require.Contains(t, strings.Join(s.Warnings, "\n"), "may scale stable down to 2 of its 5 pods")
-	r.holdAt(1, 40, "v2")
+	require.Equal(t, 40, s.Confirmed.Weight)
 	require.NoError(t, harness.Await(r.ctx, "three canary pods for 40 % of five", r.canaryPods(3)))
 	r.canaryObjects()
-
-	require.NoError(t, r.Scale(r.ctx, r.namespace, 10))
-	require.NoError(t, harness.Await(r.ctx, "the rollout knows of ten", r.replicas(10)))
-	require.NoError(t, harness.Await(r.ctx, "five canary pods for 40 % of ten", r.canaryPods(5)))
-	r.checkShare("doubled", "v2", 40)
-
-	require.NoError(t, r.Scale(r.ctx, r.namespace, 5))
-	require.NoError(t, harness.Await(r.ctx, "the rollout knows of five", r.replicas(5)))
-	require.NoError(t, harness.Await(r.ctx, "the canary keeps its pods", r.canaryPods(5)))
-	r.checkShare("halved", "v2", 40)
-
-	scale, err := r.Kube.AppsV1().Deployments(r.namespace).GetScale(r.ctx, harness.Demo, metav1.GetOptions{})
-	require.NoError(t, err)
-	for _, p := range r.podsOf(scale.Status.Selector) {
-		require.NotContains(t, p.Name, demoCanary, "the autoscaler counts stable pods only")
+	for _, c := range []struct{ size, canary int }{{10, 5}, {5, 5}} {
+		require.NoError(t, r.Scale(r.ctx, r.namespace, c.size))
+		require.NoError(t, harness.Await(r.ctx, fmt.Sprint("the rollout knows of ", c.size), r.replicas(c.size)))
+		require.NoError(t, harness.Await(r.ctx, "five canary pods, also for fewer", r.canaryPods(c.canary)))
 	}
-	require.Len(t, r.podsOf(scale.Status.Selector), 5)
-	d, err := r.Deployment(r.ctx, r.namespace)
-	require.NoError(t, err)
-	require.False(t, writesReplicas(d))
+	r.checkShare("doubled and halved", "v2", 40)
+	r.requireCounted(5)
 
-	r.sluice("promote", harness.Demo, "--full")
-	r.await(workflows.PhasePromoted, 0)
-	r.finish()
-	r.restored("v2")
-}
-
-// TestScaledDuringPromotion grows and shrinks the workload, as an autoscaler does,
-// while its pods are being replaced: no request goes to it then, and requests move
-// back to as many pods as it has in the end.
-func TestScaledDuringPromotion(t *testing.T) {
-	r := newRolloutOf(t, `{"spec":{"minReadySeconds":3}}`)
-	r.start("rollout-canary.yaml", "v2")
-	r.await(workflows.PhaseHolding, 1)
 	r.sluice("promote", harness.Demo, "--full")
 	require.NoError(t, harness.Await(r.ctx, "the new revision is being made stable", r.working("make the new revision stable")))
 	for _, size := range []int{8, 6} {
@@ -113,14 +94,26 @@ func TestScaledDuringPromotion(t *testing.T) {
 			return err == nil && d.Status.ObservedGeneration >= d.Generation && int(d.Status.Replicas) >= size, err
 		}))
 	}
-	s := r.await(workflows.PhasePromoted, 0)
+	s = r.await(workflows.PhasePromoted, 0)
 	require.Equal(t, 6, s.Replicas)
-	r.checkShare("promoted", "v2", 100)
 	r.finish()
-	d, err := r.Deployment(r.ctx, r.namespace)
-	require.NoError(t, err)
-	require.EqualValues(t, 6, d.Status.AvailableReplicas)
-	require.False(t, writesReplicas(d))
+	r.requireCounted(6)
 	require.NoError(t, r.Scale(r.ctx, r.namespace, 5))
 	r.restored("v2")
+}
+
+// requireCounted requires that an autoscaler counts n pods, none of the canary, and
+// that their number was never ours to write.
+func (r *rollout) requireCounted(n int) {
+	r.t.Helper()
+	scale, err := r.Kube.AppsV1().Deployments(r.namespace).GetScale(r.ctx, harness.Demo, metav1.GetOptions{})
+	require.NoError(r.t, err)
+	counted := r.podsOf(scale.Status.Selector)
+	require.Len(r.t, counted, n)
+	for _, p := range counted {
+		require.NotContains(r.t, p.Name, demoCanary)
+	}
+	d, err := r.Deployment(r.ctx, r.namespace)
+	require.NoError(r.t, err)
+	require.False(r.t, writesReplicas(d))
 }

@@ -118,8 +118,8 @@ func (r *rollout) remove() {
 	defer cancel()
 	if r.t.Failed() {
 		if s, err := r.Status(ctx, r.namespace); err == nil {
-			text, _ := json.MarshalIndent(s, "", "  ")
-			r.t.Logf("status at the end: %s", text)
+			text, _ := json.Marshal(s)
+			r.t.Logf("%s at the end, at step %d: %s\n%s", s.Phase, s.Step, s.Message, text)
 		}
 		if k, err := r.Kube.NetworkingV1().Ingresses(r.namespace).Get(ctx, harness.Demo+"-canary", metav1.GetOptions{}); err == nil {
 			r.t.Logf("canary Ingress at the end: %v", k.Annotations)

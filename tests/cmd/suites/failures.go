@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -18,6 +19,28 @@ const (
 	// whyWidth bounds one of the lines: compared objects are one line each.
 	whyWidth = 240
 )
+
+// briefWidth bounds the line that says why a test failed.
+const briefWidth = 300
+
+// brief says in one line why a test failed: what its first failed assertion says,
+// or else the first line that it logged.
+func brief(test string, output []string) string {
+	said := assertions(output)
+	if len(said) == 0 {
+		said = shortened(slices.DeleteFunc(lines(output), func(line string) bool { return !strings.Contains(line, ".go:") }))
+		said = said[:min(1, len(said))]
+	}
+	said = slices.DeleteFunc(said, func(line string) bool { return strings.HasPrefix(line, "Test:") })
+	text := strings.Join(strings.Fields(test+": "+strings.Join(said, " ")), " ")
+	if utf8.RuneCountInString(text) > briefWidth {
+		text = string([]rune(text)[:briefWidth]) + "..."
+	}
+	return text
+}
+
+// lines splits what a test has printed into its lines.
+func lines(output []string) []string { return slices.Collect(strings.Lines(strings.Join(output, ""))) }
 
 // assertions returns what the failed assertions in a test's output say: where,
 // what was expected, and the name of the test. Whatever a test has logged after

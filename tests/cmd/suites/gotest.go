@@ -39,6 +39,9 @@ type testReader struct {
 	failing map[string]bool      // packages with a failed test
 	reasons []string             // output of what failed
 	why     []string             // what failed assertions say
+	briefs  []string             // a line for each test that failed
+
+	failure func(brief string) // told of each failed test, if not nil
 }
 
 func newTestReader(log io.Writer, see func(string)) *testReader {
@@ -105,7 +108,23 @@ func (r *testReader) fail(e event, key testKey) {
 	}
 	r.reasons = append(r.reasons, r.output[key]...)
 	r.why = append(r.why, assertions(r.output[key])...)
+	if e.Test != "" {
+		r.brief(e.Test, r.output[key])
+	}
 	delete(r.output, key)
+}
+
+// brief keeps why a test failed, in a line. A test that failed only with one of
+// its subtests has nothing to add.
+func (r *testReader) brief(test string, output []string) {
+	text := brief(test, output)
+	if text == test+":" && slices.ContainsFunc(r.briefs, func(b string) bool { return strings.HasPrefix(b, test+"/") }) {
+		return
+	}
+	r.briefs = append(r.briefs, text)
+	if r.failure != nil {
+		r.failure(text)
+	}
 }
 
 // unended returns the output of a package's tests that have not ended: where a

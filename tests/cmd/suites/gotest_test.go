@@ -77,3 +77,25 @@ func TestAssertionsOutliveWhatIsLogged(t *testing.T) {
 	require.Equal(t, "Test:       \tTestA", short[len(short)-1])
 	require.Less(t, len(short[1]), 300)
 }
+
+func TestBrief(t *testing.T) {
+	failed := []string{
+		"    a_test.go:9: \n", "        \tError Trace:\t/a_test.go:9\n", "        \tError:      \tNot equal: \n",
+		"        \t            \texpected: 1\n", "        \tTest:       \tTestA\n",
+		"    a_test.go:12: status at the end: {\n",
+	}
+	require.Equal(t, "TestA: Error Trace: /a_test.go:9 Error: Not equal: expected: 1", brief("TestA", failed))
+	require.Equal(t, "TestA: a_test.go:7: reason", brief("TestA", []string{"=== RUN TestA\n", "    a_test.go:7: reason\n", "    a_test.go:8: more\n"}))
+	require.Equal(t, "TestA:", brief("TestA", []string{"=== RUN TestA\n"}))
+	require.Less(t, len(brief("TestA", []string{"a.go:1: " + strings.Repeat("x ", 1000)})), briefWidth+10)
+
+	var told []string
+	r := newTestReader(new(bytes.Buffer), func(string) {})
+	r.failure = func(brief string) { told = append(told, brief) }
+	require.NoError(t, r.read(strings.NewReader(`{"Action":"output","Package":"p","Test":"TestA/sub","Output":"a_test.go:7: reason\n"}
+{"Action":"fail","Package":"p","Test":"TestA/sub"}
+{"Action":"fail","Package":"p","Test":"TestA"}
+{"Action":"fail","Package":"p","Test":"TestB"}`)))
+	require.Equal(t, []string{"TestA/sub: a_test.go:7: reason", "TestB:"}, told)
+	require.Equal(t, told, r.briefs)
+}

@@ -32,6 +32,16 @@ type outcome struct {
 	reasons []string
 	// what failed assertions say, repeated at the end.
 	why []string
+	// a line for each failed test.
+	briefs []string
+}
+
+// join adds what another part of the suite has come to.
+func (o *outcome) join(part outcome) {
+	o.add(part.counts)
+	o.reasons = append(o.reasons, part.reasons...)
+	o.why = append(o.why, part.why...)
+	o.briefs = append(o.briefs, part.briefs...)
 }
 
 // bad says whether anything failed.
@@ -123,6 +133,7 @@ func (r *runner) tests(ctx context.Context, s step, args []string, log io.Writer
 		now.add(reader.counts)
 		show.at(now, test)
 	}
+	reader.failure = func(brief string) { r.screen.line("!!!   " + brief) }
 	cmd := r.command(ctx, s.dir, args)
 	var problems bytes.Buffer
 	cmd.Stderr = io.MultiWriter(log, &problems)
@@ -135,9 +146,7 @@ func (r *runner) tests(ctx context.Context, s step, args []string, log io.Writer
 	}
 	readErr := reader.read(stdout)
 	err = cmd.Wait()
-	result.counts.add(reader.counts)
-	result.reasons = append(result.reasons, reader.reasons...)
-	result.why = append(result.why, reader.why...)
+	result.join(outcome{counts: reader.counts, reasons: reader.reasons, why: reader.why, briefs: reader.briefs})
 	if err != nil && reader.failed == 0 {
 		result.reasons = append(result.reasons, problems.String())
 		return fmt.Errorf("running go test in %s: %w", s.dir, err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -116,4 +117,10 @@ func TestTail(t *testing.T) {
 	require.Nil(t, tail("\n", 2))
 	require.Equal(t, []string{"a", "b"}, tail("a\nb\n", 2))
 	require.Equal(t, []string{"(1 lines before)", "b", "c"}, tail("a\nb\nc\n", 2))
+}
+
+func TestCut(t *testing.T) {
+	lines := cut([]string{"short", strings.Repeat("ä", cutAt)})
+	require.Equal(t, "short", lines[0])
+	require.Equal(t, strings.Repeat("ä", cutAt/2)+"...", lines[1])
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -58,16 +59,27 @@ func (s *screen) result(name string, o outcome) {
 	if !o.bad() {
 		return
 	}
-	for _, line := range tail(strings.Join(o.reasons, ""), shown) {
-		s.line("      " + line)
-	}
 	if o.err != nil {
 		s.line("      " + o.err.Error())
 	}
-	for _, line := range o.why[:min(len(o.why), whyLines)] {
+	// What matters most comes first: logs of CI are often cut.
+	for _, line := range slices.Concat(o.briefs, o.why[:min(len(o.why), whyLines)], cut(tail(strings.Join(o.reasons, ""), shown))) {
 		s.line("      " + line)
 	}
 	s.line("      all of it is in " + logFolder + "/" + name + ".log")
+}
+
+// cutAt bounds a line of what a failed test has printed.
+const cutAt = 2000
+
+// cut shortens long lines.
+func cut(lines []string) []string {
+	for i, line := range lines {
+		if len(line) > cutAt {
+			lines[i] = strings.ToValidUTF8(line[:cutAt], "") + "..."
+		}
+	}
+	return lines
 }
 
 // tail returns the last lines of a text.

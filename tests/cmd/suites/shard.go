@@ -32,9 +32,7 @@ func (r *runner) shards(ctx context.Context, s step, log io.Writer, show *progre
 	}
 	running.Wait()
 	for _, o := range outcomes {
-		result.add(o.counts)
-		result.reasons = append(result.reasons, o.reasons...)
-		result.why = append(result.why, o.why...)
+		result.join(o)
 	}
 	return errors.Join(errs...)
 }

@@ -16,6 +16,18 @@ func (r *rollout) working(text string) func(context.Context) (bool, error) {
 	}
 }
 
+// replacing says that the rollout has let the workload replace its pods. That it
+// works on it is not enough where nobody does it after it: its message comes
+// before the write.
+func (r *rollout) replacing(ctx context.Context) (bool, error) {
+	working, err := r.working("make the new revision stable")(ctx)
+	if !working || err != nil {
+		return false, err
+	}
+	d, err := r.Deployment(ctx, r.namespace)
+	return err == nil && !d.Spec.Paused, err
+}
+
 // holdsImage says that a version of the application holds at step 1.
 func (r *rollout) holdsImage(version string) func(context.Context) (bool, error) {
 	return func(ctx context.Context) (bool, error) {

@@ -86,7 +86,7 @@ func TestRepairDuringPromotion(t *testing.T) {
 					r.start("rollout-"+style+".yaml", "v2")
 					r.await(workflows.PhaseHolding, 1)
 					r.sluice("promote", harness.Demo, "--full")
-					require.NoError(t, harness.Await(r.ctx, "the new revision is being made stable", r.working("make the new revision stable")))
+					require.NoError(t, harness.Await(r.ctx, "the workload's pods are being replaced", r.replacing))
 					r.terminate()
 					if c.phase == workflows.PhasePromoted {
 						require.NoError(t, r.Sandbox.AwaitDeployment(r.ctx, r.namespace, harness.Demo))

@@ -144,7 +144,8 @@ func TestMetricsWithoutRequests(t *testing.T) {
 		{route: "traffic: 50%", metrics: []string{empty + "rollback}"}},
 	}})
 	s := r.await(workflows.PhaseStuck, 1)
-	require.Contains(t, s.Failure, "no requests since the last sample; 3 times in a row")
+	// A busy machine scrapes the new pods late.
+	require.Regexp(t, "no (requests since the last sample|series of requests to canary: none was scraped yet.*); 3 times in a row", s.Failure)
 	out, err := r.Sluice(r.ctx, r.namespace, "promote", harness.Demo)
 	require.NoError(t, err)
 	require.NotZero(t, out.Code, "without a reason")

@@ -37,6 +37,8 @@ const (
 	hookTimeout = 2
 	// checkInterval is how often certificate and registration are looked at.
 	checkInterval = 10 * time.Minute
+	// spreading is more than API servers take to see a changed registration.
+	spreading = 5 * time.Second
 )
 
 // hosts that the certificate is for.
@@ -58,10 +60,11 @@ func (h *Hook) serve(ctx context.Context, w *Watcher) error {
 		return err
 	}
 	c := &certificate{client: w.Kube, namespace: w.Home, secret: w.leaseName() + "-webhook", hosts: hosts, now: w.Now}
-	bundle, err := c.ensure(ctx)
+	bundle, pair, err := c.ensure(ctx)
 	if err != nil {
 		return err
 	}
+	c.current.Store(pair)
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", h.Address)
 	if err != nil {
 		return fmt.Errorf("listening on %q: %w", h.Address, err)
@@ -94,14 +97,29 @@ func (h *Hook) keep(ctx context.Context, w *Watcher, c *certificate, failed <-ch
 			return err
 		case <-ticker.C:
 		}
-		bundle, err := c.ensure(ctx)
-		if err == nil {
-			err = h.register(ctx, w, bundle)
-		}
-		if err != nil {
+		if err := h.renew(ctx, w, c); err != nil {
 			w.Log.Warn("the webhooks are looked at again later", "error", err)
 		}
 	}
+}
+
+// renew looks at certificate and registration once. A new certificate is served
+// after the API servers have had time to learn what they shall trust.
+func (h *Hook) renew(ctx context.Context, w *Watcher, c *certificate) error {
+	bundle, pair, err := c.ensure(ctx)
+	if err != nil {
+		return err
+	}
+	if err := h.register(ctx, w, bundle); err != nil || c.serves(pair) {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(spreading):
+		c.current.Store(pair)
+		w.Log.Info("the certificate of the webhooks was renewed", "until", pair.Leaf.NotAfter)
+	}
+	return nil
 }
 
 // register makes the webhooks known to the API server, or corrects them.

@@ -2,10 +2,12 @@ package workflows
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"go.temporal.io/sdk/converter"
 )
@@ -17,6 +19,10 @@ func parseMessage(raw converter.RawValue) (Message, error) {
 	payload := raw.Payload()
 	if payload == nil || len(payload.GetData()) == 0 {
 		return Message{}, nil
+	}
+	if !utf8.Valid(payload.GetData()) {
+		// An answer that quotes it could not be sent, and the workflow would be stuck.
+		return Message{}, errors.New("the payload is not UTF-8: send JSON, or nothing")
 	}
 	switch encoding := string(payload.GetMetadata()[converter.MetadataEncoding]); encoding {
 	case converter.MetadataEncodingJSON, converter.MetadataEncodingProtoJSON:
@@ -61,9 +67,21 @@ func parseObject(data []byte) (Message, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&m); err != nil {
-		return Message{}, fmt.Errorf("the payload is not understood (%w): known fields are step, revision, run, by, reason, full, adopt, change, rollout and id", err)
+		return Message{}, fmt.Errorf("the payload is not understood (%s): known fields are %s", explainJSON(err), knownFields)
 	}
 	return checkMessage(m)
+}
+
+// knownFields of a Message, for people.
+const knownFields = "step, revision, run, by, reason, full, skipAnalysis, adopt, change, rollout and id"
+
+// explainJSON says what is wrong with an object, in the words of who wrote it.
+func explainJSON(err error) string {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return fmt.Sprintf("%s cannot be a JSON %s", cmp.Or(wrong.Field, "the payload"), wrong.Value)
+	}
+	return err.Error()
 }
 
 func parseList(data []byte, depth int) (Message, error) {

@@ -1,8 +1,10 @@
 package workflows
 
 import (
+	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
@@ -34,7 +36,8 @@ func TestMessagesAreReadAsPeopleSendThem(t *testing.T) {
 		"protobuf JSON":       {raw: payload("json/protobuf", `{"full":true}`), want: Message{Full: true}},
 		"a list of two":       {raw: payload("json/plain", `[1,2]`), problem: "list of 2"},
 		"a misspelt field":    {raw: payload("json/plain", `{"stepp":2}`), problem: "known fields are"},
-		"a wrong type":        {raw: payload("json/plain", `{"step":"two"}`), problem: "not understood"},
+		"a wrong type":        {raw: payload("json/plain", `{"step":"two"}`), problem: "step cannot be a JSON string"},
+		"bytes":               {raw: payload("json/plain", "\xff\xfe\x00"), problem: "not UTF-8"},
 		"true":                {raw: payload("json/plain", `true`), problem: "not understood"},
 		"half an object":      {raw: payload("json/plain", `{"step":`), problem: "not understood"},
 		"a negative step":     {raw: payload("json/plain", `-1`), problem: "counted from 1"},
@@ -56,14 +59,26 @@ func TestMessagesAreReadAsPeopleSendThem(t *testing.T) {
 	}
 }
 
+func TestAnswersNameEveryField(t *testing.T) {
+	fields := reflect.TypeFor[Message]()
+	for i := range fields.NumField() {
+		name, _, _ := strings.Cut(fields.Field(i).Tag.Get("json"), ",")
+		require.Contains(t, strings.FieldsFunc(knownFields, func(c rune) bool { return c == ',' || c == ' ' }), name)
+	}
+}
+
 func FuzzParseMessage(f *testing.F) {
-	for _, seed := range []string{`{"step":1}`, `"ok"`, `[1]`, `null`, `"{\"step\":1}"`, `[[[1]]]`} {
+	for _, seed := range []string{`{"step":1}`, "\xff", `{"\xff":1}`, `"ok"`, `[1]`, `null`, `"{\"step\":1}"`, `[[[1]]]`} {
 		f.Add("json/plain", seed)
 	}
 	f.Fuzz(func(t *testing.T, encoding, data string) {
 		m, err := parseMessage(payload(encoding, data))
 		if err == nil && m.Step < 0 {
 			t.Fatalf("a negative step was accepted: %+v", m)
+		}
+		// Temporal carries no other text: the workflow could not answer.
+		if err != nil && !utf8.ValidString(err.Error()) {
+			t.Fatalf("the answer is no text: %q", err)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package expression_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,6 +18,8 @@ func TestFill(t *testing.T) {
 	require.EqualError(t, err, "unknown variable pod")
 	_, err = expression.Fill("up{{1}}", values)
 	require.ErrorContains(t, err, "{{ begins a variable")
+	_, err = expression.Fill(strings.Repeat("{{x}}", 1000), map[string]string{"x": strings.Repeat("x", 1000)})
+	require.ErrorContains(t, err, "longer than 16384 bytes")
 	require.Equal(t, []string{"a", "b"}, expression.Variables("{{b}} {{a}} {{b}}"))
 }
 
@@ -26,6 +29,7 @@ func TestCheckQuery(t *testing.T) {
 	}
 	for bad, problem := range map[string]string{
 		"sum(": "not valid PromQL", "rate(x)": "not valid PromQL", "up[5m]": "range vector", `"text"`: "string",
+		strings.Repeat("(", 9000) + "1" + strings.Repeat(")", 9000): "longer than 16384 bytes",
 	} {
 		require.ErrorContains(t, expression.CheckQuery(bad), problem, bad)
 	}

@@ -22,20 +22,33 @@ func Variables(query string) []string {
 	return slices.Compact(names)
 }
 
+// maxQuery bounds the bytes of a query: the parser takes seconds for a long one
+// that is nested deeply, and a variable that is used often makes a short one long.
+const maxQuery = 16 << 10
+
+var errLong = fmt.Errorf("the query is longer than %d bytes: write a shorter one, or a recording rule in Prometheus", maxQuery)
+
 // Fill replaces the variables of a query by their values. The error names those
 // that are not known, and braces that are no variable.
 func Fill(query string, values map[string]string) (string, error) {
 	var unknown []string
+	size := len(query)
 	filled := variable.ReplaceAllStringFunc(query, func(text string) string {
 		name := variable.FindStringSubmatch(text)[1]
 		value, known := values[name]
 		if !known {
 			unknown = append(unknown, name)
 		}
+		if size += len(value); size > 2*maxQuery {
+			return ""
+		}
 		return value
 	})
 	if len(unknown) > 0 {
 		return "", fmt.Errorf("unknown variable %s", strings.Join(unknown, ", "))
+	}
+	if size > 2*maxQuery {
+		return "", errLong
 	}
 	if rest := variable.ReplaceAllString(query, ""); strings.Contains(rest, "{{") {
 		return "", errors.New("{{ begins a variable, which is letters and digits and ends with }}")
@@ -49,6 +62,9 @@ var promql = parser.NewParser(parser.Options{})
 // CheckQuery says whether a query without variables is PromQL that has one value
 // per series: an instant vector or a scalar.
 func CheckQuery(query string) error {
+	if len(query) > maxQuery {
+		return errLong
+	}
 	parsed, err := promql.ParseExpr(query)
 	if err != nil {
 		return fmt.Errorf("not valid PromQL: %w", err)
@@ -67,6 +83,9 @@ func CheckQuery(query string) error {
 func CheckCounter(query string) error {
 	if err := CheckQuery(query); err != nil {
 		return err
+	}
+	if len(query) > maxQuery {
+		return errLong
 	}
 	parsed, err := promql.ParseExpr(query)
 	if err != nil {

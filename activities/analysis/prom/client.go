@@ -137,11 +137,14 @@ func explain(err error) string {
 	var answer *v1.Error
 	var connection *net.OpError
 	var status *badStatus
+	var other *elsewhere
 	switch {
 	case errors.As(err, &large):
 		return large.Error()
 	case errors.As(err, &status):
 		return status.Error()
+	case errors.As(err, &other):
+		return other.Error()
 	case errors.As(err, &answer):
 		return fmt.Sprintf("%s: %s", answer.Type, shorten(answer.Msg))
 	case errors.As(err, &connection):
@@ -177,6 +180,14 @@ func (e *badStatus) Error() string {
 		text += ", retry after " + e.retry
 	}
 	return text
+}
+
+// elsewhere is a redirect to another server.
+type elsewhere struct{ to string }
+
+// Error names the server.
+func (e *elsewhere) Error() string {
+	return fmt.Sprintf("redirects to %s, which is not asked: write the address that answers", e.to)
 }
 
 // bounded is a body that fails when it is longer than allowed.

@@ -202,3 +202,18 @@ func TestTLS(t *testing.T) {
 	_, err = client(t, s).Value(t.Context(), "q", at)
 	require.NoError(t, err)
 }
+
+// TestCredentialsStayWithTheirServer: an answer cannot lead them elsewhere.
+func TestCredentialsStayWithTheirServer(t *testing.T) {
+	stranger := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("the stranger was asked, with %v", r.Header)
+	})
+	for _, status := range []int{http.StatusMovedPermanently, http.StatusTemporaryRedirect} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, stranger.Address+r.URL.Path, status)
+		})
+		s.Bearer = &config.Credential{Secret: "prom", Key: "token"}
+		_, err := client(t, s).Value(t.Context(), "up", at)
+		require.ErrorContains(t, err, "redirects to "+stranger.Address+", which is not asked")
+	}
+}

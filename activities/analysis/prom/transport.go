@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +49,9 @@ func newTransport(ctx context.Context, server config.Prometheus, secrets Secrets
 
 // RoundTrip sends one request.
 func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
+	if err := t.own(request.URL); err != nil {
+		return nil, err
+	}
 	authorization, err := t.authorization(request.Context())
 	if err != nil {
 		return nil, err
@@ -72,6 +76,19 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	response.Body = &bounded{ReadCloser: response.Body, left: t.server.MaxBytes, limit: t.server.MaxBytes}
 	return response, nil
+}
+
+// own refuses addresses that a redirect leads to: the credentials and headers are
+// for this server, and not for whomever an answer names.
+func (t *transport) own(asked *url.URL) error {
+	address, err := url.Parse(t.server.Address)
+	if err != nil {
+		return fmt.Errorf("reading the address of Prometheus: %w", err)
+	}
+	if asked.Host != address.Host || address.Scheme == "https" && asked.Scheme != "https" {
+		return &elsewhere{to: asked.Scheme + "://" + asked.Host}
+	}
+	return nil
 }
 
 type authorization struct{ username, secret string }

@@ -42,6 +42,9 @@ type Probe struct {
 	// those that differ from stable's.
 	Equals   string `json:"equals,omitempty"`
 	Contains string `json:"contains,omitempty"`
+	// Metrics takes the place of the answer: the gateway's own counters tell which
+	// probes have come to canary by the new route.
+	Metrics bool `json:"metrics,omitempty"`
 }
 
 // The placeholders of a probe.
@@ -103,6 +106,8 @@ func (p Probe) Expects() string {
 func (p Probe) String() string {
 	what := "the body"
 	switch {
+	case p.Metrics:
+		what = "the gateway's count"
 	case p.Header != "":
 		what = "header " + p.Header
 	case p.JSON != "":

@@ -25,7 +25,7 @@ func validateConfirm(r *report, d *draft, path string, route own.TrafficRouting)
 	case ConfirmProbe:
 		if route.Confirm.Probe == nil {
 			r.add(level, "the level probe needs a probe: how to see which side answers",
-				"write "+annotationOr(d, AnnotationProbe, "confirm.probe")+", such as {path: /version, header: X-Version}")
+				"write "+annotationOr(d, AnnotationProbe, "confirm.probe")+", such as {path: /version, header: X-Version}, or {metrics: true} with Traefik")
 		}
 	case confirmRoute:
 		r.add(level, "an Ingress reports no status of its routes", "write state, probe or grace, or leave it out for the best that there is")
@@ -56,6 +56,9 @@ func validateProbe(r *report, path string, probe own.Probe) {
 	}
 	if probe.Equals != "" && probe.Contains != "" {
 		r.add(path+".contains", "equals and contains cannot both be set", "keep one of them")
+	}
+	if probe.Metrics && (probe.Header != "" || probe.JSON != "" || probe.Equals != "" || probe.Contains != "") {
+		r.add(path+".metrics", "metrics take the place of the answer", "keep metrics, or what to look at in the answer")
 	}
 	validatePlaceholders(r, path+".equals", probe.Equals)
 	validatePlaceholders(r, path+".contains", probe.Contains)

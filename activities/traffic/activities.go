@@ -113,6 +113,7 @@ func (a *Activities) confirm(ctx context.Context, change *change, left trail, ou
 		return Confirmation{}, failure(err, change.req.Ref)
 	}
 	out.Level, out.Gateways, out.Expected, out.Note = result.Level, result.Replicas, result.Replicas, result.Note
+	out.Counted = result.Level == LevelProbe && want.Probe.Counted
 	out.Millis = time.Since(begun).Milliseconds()
 	return out, nil
 }

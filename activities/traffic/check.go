@@ -60,11 +60,11 @@ const graceMargin = 2 * time.Second
 func (c Checker) CheckRoute(ctx context.Context, in Check) Finding {
 	f := &Finding{}
 	class, pinned, probe := in.Ref.Class, in.Ref.Confirm.Level, in.Ref.Confirm.Probe
-	level := c.Gateways.Best(class, pinned, probe != nil)
-	f.Confirm = c.Gateways.Describe(class, level)
+	level := c.Gateways.Best(class, pinned, probe)
+	f.Confirm = c.Gateways.Describe(class, level, probe)
 	c.render(f, in, level)
 	c.shadows(f, in)
-	if why := c.Gateways.Available(class, level, probe != nil); why != "" {
+	if why := c.Gateways.Available(class, level, probe); why != "" {
 		f.object("trafficRoutings[].confirm.level: "+string(pinned), why,
 			"leave the level out for the best that there is, or tell the worker of the gateway's Service (--gateway)")
 	}
@@ -166,6 +166,12 @@ func (c Checker) tryProbe(ctx context.Context, f *Finding, in Check) {
 	answers, err := c.Gateways.Ask(ctx, in.Ref.Class, doorOf(in.Ingress, in.Ref))
 	if err != nil {
 		f.object(object, err.Error(), correct)
+		return
+	}
+	if probe.Metrics {
+		if err := c.Gateways.Counts(ctx, in.Ref.Class, wantOf(in.Ingress, in.Ref)); err != nil {
+			f.object(object, err.Error(), correct)
+		}
 		return
 	}
 	for i, answer := range answers {

@@ -20,6 +20,8 @@ type earlier struct {
 	Weight int    `json:"weight"`
 	Name   string `json:"name,omitempty"`
 	Value  string `json:"value,omitempty"`
+	// Matched says that users could come by a match.
+	Matched bool `json:"matched,omitempty"`
 }
 
 func (e earlier) header() gateway.Header { return gateway.Header{Name: e.Name, Value: e.Value} }
@@ -42,9 +44,9 @@ func (c *change) earlierOf(ingress *networkingv1.Ingress) []earlier {
 	route, err := c.adapter.Decode(ingress)
 	if err != nil {
 		// Somebody has written what is no route: nothing is known about it.
-		route = Route{Weight: 100}
+		route = Route{Weight: 100, Matches: []config.Match{{}}}
 	}
-	last := earlier{Weight: route.Weight}
+	last := earlier{Weight: route.Weight, Matched: len(route.Matches) > 0}
 	if header := headerOf(route); header.Name != "" {
 		last.Name, last.Value = header.Name, header.Value
 	}

@@ -18,9 +18,8 @@ import (
 
 // probing reports whether changes of a release are confirmed by probes.
 func (a *Activities) probing(ref release.Ref) bool {
-	told := ref.Confirm.Probe != nil
-	return a.Gateways.Best(ref.Class, ref.Confirm.Level, told) == gateway.LevelProbe &&
-		a.Gateways.Available(ref.Class, gateway.LevelProbe, told) == ""
+	return a.Gateways.Best(ref.Class, ref.Confirm.Level, ref.Confirm.Probe) == gateway.LevelProbe &&
+		a.Gateways.Available(ref.Class, gateway.LevelProbe, ref.Confirm.Probe) == ""
 }
 
 // probe is how the gateway can be seen to follow a change; nil where the document
@@ -38,6 +37,11 @@ func (a *Activities) probe(c *change) *gateway.Probe {
 	for _, e := range c.before {
 		p.Before = append(p.Before, e.Weight)
 		p.Out = e.header()
+		p.Matched = p.Matched || e.Matched
+	}
+	if p.Counted = ref.Confirm.Probe.Metrics; p.Counted {
+		p.Matched = p.Matched || len(c.req.Route.Matches) > 0
+		return p
 	}
 	p.Canary, p.Unusable = a.recognise(ref)
 	return p

@@ -386,3 +386,38 @@ func TestProbesOfPlaces(t *testing.T) {
 	ref.Confirm.Probe = &config.Probe{Host: "a.example.com", Path: "/v"}
 	require.Equal(t, &gateway.Probe{Host: "a.example.com", Path: "/v"}, doorOf(base, ref))
 }
+
+// TestProbeByCounters are the changes in which users may come by a rule of
+// canary's, so that its counter says nothing of probes.
+func TestProbeByCounters(t *testing.T) {
+	cookie := []config.Match{{Cookies: []config.ValueMatch{{Name: "vip", Type: config.MatchExact, Value: cookieAlways}}}}
+	cases := map[string]struct {
+		before, route Route
+		matched       bool
+	}{
+		"weights":        {Route{Weight: 10, Nonce: "a"}, Route{Weight: 30, Nonce: "b"}, false},
+		"to a match":     {Route{Nonce: "a"}, Route{Nonce: "b", Matches: cookie}, true},
+		"from a match":   {Route{Nonce: "a", Matches: cookie}, Route{Weight: 30, Nonce: "b"}, true},
+		"between others": {Route{Nonce: "a", Matches: cookie}, Route{Nonce: "b", Matches: cookie}, true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			req := probed(2, c.route.Weight, config.Probe{Metrics: true})
+			req.Route = c.route
+			adapter, err := AdapterFor(req.Ref.Class)
+			require.NoError(t, err)
+			live, err := adapter.Render(kubetest.Ingress(), req.Ref, c.before)
+			require.NoError(t, err)
+			live.Annotations[release.AnnotationSeq] = "1"
+			change := &change{req: req, adapter: adapter, base: kubetest.Ingress(), probing: true}
+			change.before = change.earlierOf(live)
+			got := (&Activities{}).probe(change)
+			require.True(t, got.Counted)
+			require.Equal(t, c.matched, got.Matched)
+			require.Equal(t, gateway.Header{Name: config.ProbeHeader, Value: "a"}, got.Out)
+			require.Equal(t, gateway.Header{Name: config.ProbeHeader, Value: "b"}, got.Into)
+		})
+	}
+	unreadable := kubetest.Ingress()
+	require.True(t, (&change{req: probed(2, 0, config.Probe{}), adapter: nginx{}}).earlierOf(unreadable)[0].Matched)
+}

@@ -48,6 +48,8 @@ type Confirmation struct {
 	Millis int64 `json:"millis"`
 	// Wrote is false if the live state was as asked already.
 	Wrote bool `json:"wrote"`
+	// Counted says that probes were told by the metrics of the gateway.
+	Counted bool `json:"counted,omitempty"`
 	// Drift says what somebody else had changed on the canary Ingress since the
 	// last write; it has been overwritten.
 	Drift string `json:"drift,omitempty"`
@@ -59,7 +61,11 @@ type Confirmation struct {
 // String says how a change was confirmed: "confirmed by state at 2 of 2 gateway
 // replicas, 412 ms".
 func (c Confirmation) String() string {
-	text := fmt.Sprintf("confirmed by %s at %d of %d gateway replicas, %d ms", c.Level, c.Gateways, c.Expected, c.Millis)
+	by := string(c.Level)
+	if c.Counted {
+		by += " and metrics"
+	}
+	text := fmt.Sprintf("confirmed by %s at %d of %d gateway replicas, %d ms", by, c.Gateways, c.Expected, c.Millis)
 	if c.Level == LevelGrace {
 		text = fmt.Sprintf("confirmed by grace, %d ms", c.Millis)
 	}

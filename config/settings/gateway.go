@@ -59,6 +59,9 @@ type Gateway struct {
 	// ProbePort of the replicas for probes, by name or number; where empty, web,
 	// http, websecure or https, whichever the Service has.
 	ProbePort string `mapstructure:"probePort"`
+	// MetricsPort of Traefik's replicas for their metrics, by name or number;
+	// APIPort where empty.
+	MetricsPort string `mapstructure:"metricsPort"`
 	// Grace replaces the time that is waited where the gateway cannot be asked;
 	// that of the kind where nil. 0 is honoured.
 	Grace *time.Duration `mapstructure:"grace"`
@@ -92,7 +95,7 @@ func (s Settings) GatewayFor(class string) Gateway {
 }
 
 // gatewayForm is the form of the flag and the environment variable.
-const gatewayForm = "class=kind[:namespace/service[:port[:probePort]]]"
+const gatewayForm = "class=kind[:namespace/service[:port[:probePort[:metricsPort]]]]"
 
 // parseGateway reads the gatewayForm. The one port that is given of a gateway
 // without state API is that for probes.
@@ -101,8 +104,8 @@ func parseGateway(text string) (class string, g Gateway, err error) {
 	if !ok || class == "" {
 		return "", g, fmt.Errorf("gateway %q: write %s, such as nginx=traefik:gateway/traefik:api", text, gatewayForm)
 	}
-	parts := append(strings.SplitN(rest, ":", 4), "", "", "")
-	g.Kind, g.Service, g.APIPort, g.ProbePort = GatewayKind(parts[0]), parts[1], parts[2], parts[3]
+	parts := append(strings.SplitN(rest, ":", 5), "", "", "", "")
+	g.Kind, g.Service, g.APIPort, g.ProbePort, g.MetricsPort = GatewayKind(parts[0]), parts[1], parts[2], parts[3], parts[4]
 	if g.Kind != GatewayTraefik && g.ProbePort == "" {
 		g.APIPort, g.ProbePort = "", g.APIPort
 	}
@@ -119,7 +122,7 @@ func (g *Gateway) complete() []string {
 		problems = append(problems, fmt.Sprintf("grace cannot be negative (found %s)", g.ConfirmGrace()))
 	}
 	if g.Service == "" {
-		for _, port := range []struct{ key, port string }{{"apiPort", g.APIPort}, {"probePort", g.ProbePort}} {
+		for _, port := range g.ports() {
 			if port.port != "" {
 				problems = append(problems, port.key+" needs a service")
 			}
@@ -139,17 +142,27 @@ func (g *Gateway) completeService() []string {
 		g.APIPort = cmp.Or(g.APIPort, defaultAPIPort)
 	case g.APIPort != "":
 		problems = append(problems, fmt.Sprintf("gateways of kind %s have no state API: leave apiPort out", g.Kind))
+	case g.MetricsPort != "":
+		problems = append(problems, fmt.Sprintf("the metrics of gateways of kind %s do not tell probes from other requests: leave metricsPort out", g.Kind))
 	}
 	namespace, name := g.ServiceRef()
 	if len(validation.IsDNS1123Label(namespace)) > 0 || len(validation.IsDNS1123Label(name)) > 0 {
 		problems = append(problems, fmt.Sprintf("service %q: write namespace/name", g.Service))
 	}
-	for _, port := range []struct{ key, port string }{{"apiPort", g.APIPort}, {"probePort", g.ProbePort}} {
+	for _, port := range g.ports() {
 		if port.port != "" && !validPort(port.port) {
 			problems = append(problems, fmt.Sprintf("%s %q: write the name of a port or its number", port.key, port.port))
 		}
 	}
 	return problems
+}
+
+// namedPort is a port by the name of its field.
+type namedPort struct{ key, port string }
+
+// ports are the ports of the replicas, set or not.
+func (g *Gateway) ports() []namedPort {
+	return []namedPort{{"apiPort", g.APIPort}, {"probePort", g.ProbePort}, {"metricsPort", g.MetricsPort}}
 }
 
 func validPort(port string) bool {

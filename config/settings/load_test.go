@@ -213,11 +213,12 @@ func TestGateways(t *testing.T) {
 	require.Equal(t, Gateway{Kind: GatewayTraefik, Service: "edge/gw", APIPort: "8080"}, s.GatewayFor("nginx"))
 	require.Equal(t, 10*time.Second, s.GatewayFor("higress").ConfirmGrace())
 
-	s, err = Load(flags(t, "--gateway", "nginx=ingress-nginx:edge/gw", "--gateway", "higress=higress:edge/hg:8080", "--gateway", "mse=traefik:edge/t:api:web"))
+	s, err = Load(flags(t, "--gateway", "nginx=ingress-nginx:edge/gw", "--gateway", "higress=higress:edge/hg:8080", "--gateway", "mse=traefik:edge/t:api:web", "--gateway", "aliyun-alb=traefik:edge/u:::metrics"))
 	require.NoError(t, err)
 	require.Equal(t, Gateway{Kind: GatewayNginx, Service: "edge/gw"}, s.GatewayFor("nginx"))
 	require.Equal(t, Gateway{Kind: GatewayHigress, Service: "edge/hg", ProbePort: "8080"}, s.GatewayFor("higress"))
 	require.Equal(t, Gateway{Kind: GatewayTraefik, Service: "edge/t", APIPort: "api", ProbePort: "web"}, s.GatewayFor("mse"))
+	require.Equal(t, Gateway{Kind: GatewayTraefik, Service: "edge/u", APIPort: "api", MetricsPort: "metrics"}, s.GatewayFor("aliyun-alb"))
 	require.False(t, s.GatewayFor("nginx").Observable())
 }
 
@@ -260,7 +261,7 @@ func TestRefused(t *testing.T) {
 			"have no state API", `service "x": write namespace/name`, `apiPort "70000"`,
 		}},
 		{"no such file", "", []string{"--config", "none.yaml"}, []string{"reading settings file none.yaml"}},
-		{"gateway flag", "", []string{"--gateway", "traefik"}, []string{"write class=kind[:namespace/service[:port[:probePort]]]"}},
+		{"gateway flag", "", []string{"--gateway", "traefik"}, []string{"write class=kind[:namespace/service[:port[:probePort[:metricsPort]]]]"}},
 		{"port name", "", []string{"--gateway", "nginx=traefik:a/b:no_such"}, []string{`apiPort "no_such"`}},
 	}
 	for _, c := range cases {

@@ -119,4 +119,6 @@ type Probe struct {
 	JSON     string `json:"json,omitempty"`
 	Equals   string `json:"equals,omitempty"`
 	Contains string `json:"contains,omitempty"`
+	// Metrics takes the place of the answer.
+	Metrics bool `json:"metrics,omitempty"`
 }

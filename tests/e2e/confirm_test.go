@@ -20,6 +20,7 @@ import (
 const (
 	byVersion = "sluice.dev/confirm: probe\n    sluice.dev/probe: '{header: X-Version, equals: \"{tag}\"}'"
 	byPod     = "sluice.dev/confirm: probe\n    sluice.dev/probe: '{header: X-Pod, equals: \"{pod}\"}'"
+	byMetrics = "sluice.dev/confirm: probe\n    sluice.dev/probe: '{metrics: true}'"
 	byGrace   = "sluice.dev/confirm: grace"
 )
 
@@ -62,6 +63,31 @@ func TestCanaryConfirmedByProbe(t *testing.T) {
 	for _, line := range lines[4:] {
 		require.Contains(t, line, "confirmed by grace", "both sides run v2 then")
 		require.Contains(t, line, "both sides may run the same revision")
+	}
+}
+
+// TestCanaryConfirmedByMetrics knows nothing of the application: Traefik counts
+// which router a probe came by, also when both sides run the same revision.
+func TestCanaryConfirmedByMetrics(t *testing.T) {
+	r := newRollout(t)
+	gateways := len(r.Sandbox.State().Gateways)
+	r.startFile(r.variant(byMetrics))
+	r.holdAt(1, 10, "v2")
+	s := r.await(workflows.PhaseHolding, 1)
+	require.True(t, s.Confirmation.Counted)
+	require.Equal(t, gateways, s.Confirmation.Gateways)
+	r.sluice("promote", harness.Demo)
+	r.holdAt(2, 30, "v2")
+	r.sluice("promote", harness.Demo)
+	s = r.await(workflows.PhasePromoted, 0)
+	r.checkShare("promoted", "v2", 100)
+	r.finish()
+	r.restored("v2")
+	lines := routeLines(s)
+	t.Log(strings.Join(lines, "\n"))
+	require.Len(t, lines, 6)
+	for _, line := range lines {
+		require.Contains(t, line, fmt.Sprintf("confirmed by probe and metrics at %d of %d gateway replicas", gateways, gateways))
 	}
 }
 

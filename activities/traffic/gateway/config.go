@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -61,6 +62,9 @@ type Config struct {
 	// ProbePort of every replica for probes, in the same way. Where it is empty,
 	// the port of Service that is named like one for HTTP.
 	ProbePort string
+	// MetricsPort of every replica for its metrics, in the same way; APIPort where
+	// empty. Only Traefik counts what tells probes.
+	MetricsPort string
 	// Grace is waited where the replicas cannot be asked; that of the kind where
 	// nil. 0 is honoured.
 	Grace *time.Duration
@@ -83,7 +87,7 @@ func (c Config) Validate() error {
 			return fmt.Errorf("service: %q is not a Service: use namespace/name", c.Service)
 		}
 	}
-	for _, port := range []struct{ field, value string }{{"apiPort", c.APIPort}, {"probePort", c.ProbePort}} {
+	for _, port := range []struct{ field, value string }{{"apiPort", c.APIPort}, {"probePort", c.ProbePort}, {"metricsPort", c.MetricsPort}} {
 		if n, err := strconv.Atoi(port.value); err == nil && (n < 1 || n > 65535) {
 			return fmt.Errorf("%s: %d is not a port: use 1 to 65535, or the name of a port", port.field, n)
 		}
@@ -96,6 +100,14 @@ func (c Config) Validate() error {
 
 // readable reports whether the state of the gateway can be asked for.
 func (c Config) readable() bool { return c.Kind == KindTraefik && c.Service != "" && c.APIPort != "" }
+
+// meterPort is the port of the metrics; empty where it is not known.
+func (c Config) meterPort() string {
+	if c.Kind != KindTraefik {
+		return ""
+	}
+	return cmp.Or(c.MetricsPort, c.APIPort)
+}
 
 // headerHidesWeight is why a gateway that headerHidesWeight cannot be probed.
 const headerHidesWeight = "the gateway ignores the weight of a route that compares a header, as a probe needs it"

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"sluice.dev/sluice/config"
 )
 
 const (
@@ -39,6 +41,11 @@ type Probe struct {
 	// that this is the one before and no other.
 	Before []int
 	Sure   bool
+	// Matched says that users may come by the rule of a match, before or after.
+	Matched bool
+	// Counted says that the metrics of the replica tell which rule a probe came by,
+	// instead of Canary.
+	Counted bool
 	// Canary tells from an answer whether canary gave it.
 	Canary func(Answer) (bool, error)
 	// Unusable says why it cannot be used for this change; empty where it can.
@@ -80,7 +87,7 @@ func (g *Gateways) probing(cfg Config, want Want) (rung, string) {
 	case ReadyEndpoints(g.view.SlicesOf(want.Namespace, want.CanaryService)) == 0:
 		return rung{}, "the canary has no ready endpoints that could answer"
 	}
-	p, problem := newProber(g.doors, want)
+	see, problem := g.see(want)
 	if problem != "" {
 		return rung{}, problem
 	}
@@ -90,8 +97,24 @@ func (g *Gateways) probing(cfg Config, want Want) (rung, string) {
 		list: func() (map[string]replica, error) {
 			return replicasOf(g.view, cfg, cfg.door(want.Probe.Secure), name)
 		},
-		look: p.look,
+		look: see,
 	}, ""
+}
+
+// see returns how one replica is looked at by probes, or why that cannot tell.
+func (g *Gateways) see(want Want) (look, string) {
+	if want.Probe.Counted {
+		t, problem := newTally(g, want)
+		if problem != "" {
+			return nil, problem
+		}
+		return t.look, ""
+	}
+	p, problem := newProber(g.doors, want)
+	if problem != "" {
+		return nil, problem
+	}
+	return p.look, ""
 }
 
 // newProber decides which answers prove the change. A request with the new header
@@ -249,9 +272,9 @@ func (g *Gateways) Ask(ctx context.Context, class string, p *Probe) ([]Answer, e
 }
 
 // Available returns why a level cannot be used with the gateway of a class, as
-// far as that is known before anything is changed; empty where it can. Probe says
-// whether the document has one.
-func (g *Gateways) Available(class string, level Level, probe bool) string {
+// far as that is known before anything is changed; empty where it can. Probe is
+// that of the document, nil where it has none.
+func (g *Gateways) Available(class string, level Level, probe *config.Probe) string {
 	cfg := g.configs[class]
 	switch {
 	case level == LevelState && !cfg.readable():
@@ -260,15 +283,17 @@ func (g *Gateways) Available(class string, level Level, probe bool) string {
 		return "the worker does not know the Service of the gateway of class " + class
 	case level == LevelProbe && cfg.headerHidesWeight():
 		return headerHidesWeight
-	case level == LevelProbe && !probe:
+	case level == LevelProbe && probe == nil:
 		return "the document does not say how to tell canary's answers"
+	case level == LevelProbe && probe.Metrics && cfg.meterPort() == "":
+		return "the metrics of the gateway of class " + class + " do not tell probes from other requests, as those of Traefik do"
 	}
 	return ""
 }
 
 // Best returns the level that changes are confirmed by with the gateway of a
 // class: the one that is pinned, or the best that is available.
-func (g *Gateways) Best(class string, pinned Level, probe bool) Level {
+func (g *Gateways) Best(class string, pinned Level, probe *config.Probe) Level {
 	if pinned != "" {
 		return pinned
 	}
@@ -280,13 +305,17 @@ func (g *Gateways) Best(class string, pinned Level, probe bool) Level {
 	return LevelGrace
 }
 
-// Describe says how a level works with the gateway of a class, for people.
-func (g *Gateways) Describe(class string, level Level) string {
+// Describe says how a level works with the gateway of a class and the probe of a
+// document, for people.
+func (g *Gateways) Describe(class string, level Level, probe *config.Probe) string {
 	cfg := g.configs[class]
 	switch level {
 	case LevelState:
 		return "state: the API of every replica of " + cfg.Service
 	case LevelProbe:
+		if probe != nil && probe.Metrics {
+			return "probe: requests through every replica of " + cfg.Service + ", as its metrics count them"
+		}
 		return "probe: requests through every replica of " + cfg.Service
 	default:
 		return "grace: " + cfg.grace().String() + " after each change"

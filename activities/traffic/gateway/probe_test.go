@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"sluice.dev/sluice/config"
 )
 
 // doorReplica routes requests by a canary route as ingress-nginx does, and
@@ -260,32 +262,36 @@ func TestAvailableLevels(t *testing.T) {
 		"higress": {Kind: KindHigress, Service: "a/b"},
 	}, newView(), nil)
 	require.NoError(t, err)
+	told := &config.Probe{}
 	cases := map[string]struct {
 		class  string
 		pinned Level
-		probe  bool
+		probe  *config.Probe
 		want   Level
 		says   string
 	}{
-		"state":            {"traefik", "", true, LevelState, "state: the API of every replica of a/b"},
-		"probe":            {"doors", "", true, LevelProbe, "probe: requests through every replica of a/b"},
-		"nothing declared": {"doors", "", false, LevelGrace, "grace: 10s after each change"},
-		"weight hidden":    {"higress", "", true, LevelGrace, "grace: 10s after each change"},
-		"no Service":       {"blind", "", true, LevelGrace, "grace: 10s after each change"},
-		"pinned":           {"traefik", LevelGrace, true, LevelGrace, "grace: 5s after each change"},
+		"state":            {"traefik", "", told, LevelState, "state: the API of every replica of a/b"},
+		"probe":            {"doors", "", told, LevelProbe, "probe: requests through every replica of a/b"},
+		"nothing declared": {"doors", "", nil, LevelGrace, "grace: 10s after each change"},
+		"weight hidden":    {"higress", "", told, LevelGrace, "grace: 10s after each change"},
+		"no Service":       {"blind", "", told, LevelGrace, "grace: 10s after each change"},
+		"counters":         {"doors", "", &config.Probe{Metrics: true}, LevelGrace, "grace: 10s after each change"},
+		"counters, pinned": {"traefik", LevelProbe, &config.Probe{Metrics: true}, LevelProbe, "probe: requests through every replica of a/b, as its metrics count them"},
+		"pinned":           {"traefik", LevelGrace, told, LevelGrace, "grace: 5s after each change"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			level := g.Best(c.class, c.pinned, c.probe)
 			require.Equal(t, c.want, level)
-			require.Equal(t, c.says, g.Describe(c.class, level))
+			require.Equal(t, c.says, g.Describe(c.class, level, c.probe))
 		})
 	}
-	require.Contains(t, g.Available("doors", LevelState, true), "has no state API")
-	require.Contains(t, g.Available("blind", LevelProbe, true), "does not know the Service")
-	require.Contains(t, g.Available("doors", LevelProbe, false), "does not say how to tell")
-	require.Contains(t, g.Available("higress", LevelProbe, true), "ignores the weight")
-	require.Empty(t, g.Available("blind", LevelGrace, false))
+	require.Contains(t, g.Available("doors", LevelState, told), "has no state API")
+	require.Contains(t, g.Available("blind", LevelProbe, told), "does not know the Service")
+	require.Contains(t, g.Available("doors", LevelProbe, nil), "does not say how to tell")
+	require.Contains(t, g.Available("higress", LevelProbe, told), "ignores the weight")
+	require.Contains(t, g.Available("doors", LevelProbe, &config.Probe{Metrics: true}), "do not tell probes from other requests")
+	require.Empty(t, g.Available("blind", LevelGrace, nil))
 }
 
 // TestProbeDwellsAgain is a replica whose processes do not agree yet.

@@ -18,6 +18,8 @@ type replica struct {
 	// closing says that it is terminating or not ready: clients are not sent to it
 	// any more, but it may still finish requests, or come back as it was.
 	closing bool
+	// meter is the address of its metrics, host:port; empty where it has none.
+	meter string
 }
 
 // portOf chooses the port of the replicas in a slice.
@@ -45,7 +47,11 @@ func replicasOf(view View, cfg Config, port portOf, name string) (map[string]rep
 			seen[identity(endpoint)] = true
 			open = open || serving(endpoint)
 			address := net.JoinHostPort(endpoint.Addresses[0], strconv.Itoa(number))
-			found[address] = replica{address: address, secure: secure, closing: !serving(endpoint) || terminating(endpoint)}
+			next := replica{address: address, secure: secure, closing: !serving(endpoint) || terminating(endpoint)}
+			if meter, ok := namedPort(slice, cfg.meterPort()); ok {
+				next.meter = net.JoinHostPort(endpoint.Addresses[0], strconv.Itoa(meter))
+			}
+			found[address] = next
 		}
 	}
 	if open {

@@ -15,7 +15,8 @@ func Gateways(s settings.Settings) map[string]gateway.Config {
 	for _, class := range config.Classes() {
 		g := s.GatewayFor(class)
 		configs[class] = gateway.Config{
-			Kind: gateway.Kind(g.Kind), Service: g.Service, APIPort: g.APIPort, ProbePort: g.ProbePort, Grace: new(g.ConfirmGrace()),
+			Kind: gateway.Kind(g.Kind), Service: g.Service, APIPort: g.APIPort, ProbePort: g.ProbePort, MetricsPort: g.MetricsPort,
+			Grace: new(g.ConfirmGrace()),
 		}
 	}
 	return configs

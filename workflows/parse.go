@@ -7,26 +7,24 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"go.temporal.io/sdk/converter"
 )
 
 // parseMessage reads what a person, a bot or a program has sent: nothing, null,
 // a bare string, a step number, an object, an object inside a string, or a list
-// with one of these. Anything else is an error that says what is understood.
+// with one of these. Anything else is an error that says what is understood. A
+// signal that is understood leaves a marker in the history, so that which ones are
+// must not change; the texts of errors may.
 func parseMessage(raw converter.RawValue) (Message, error) {
 	payload := raw.Payload()
 	if payload == nil || len(payload.GetData()) == 0 {
 		return Message{}, nil
 	}
-	if !utf8.Valid(payload.GetData()) {
-		// An answer that quotes it could not be sent, and the workflow would be stuck.
-		return Message{}, errors.New("the payload is not UTF-8: send JSON, or nothing")
-	}
 	switch encoding := string(payload.GetMetadata()[converter.MetadataEncoding]); encoding {
 	case converter.MetadataEncodingJSON, converter.MetadataEncodingProtoJSON:
-		return parseJSON(payload.GetData(), 0)
+		// Temporal carries no other text: an answer that quotes it could not be sent.
+		return parseJSON(bytes.ToValidUTF8(payload.GetData(), []byte("\uFFFD")), 0)
 	case converter.MetadataEncodingNil:
 		return Message{}, nil
 	default:

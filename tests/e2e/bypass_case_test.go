@@ -23,8 +23,11 @@ import (
 	"sluice.dev/sluice/tests/harness"
 )
 
-// kruiseRollouts is the resource of the seed's document.
-var kruiseRollouts = schema.GroupVersionResource{Group: "rollouts.kruise.io", Version: "v1beta1", Resource: "rollouts"}
+// kruiseRollouts is the resource of the seed's document, ownRollouts that of ours.
+var (
+	kruiseRollouts = schema.GroupVersionResource{Group: "rollouts.kruise.io", Version: "v1beta1", Resource: "rollouts"}
+	ownRollouts    = schema.GroupVersionResource{Group: "sluice.dev", Version: "v1alpha1", Resource: "rollouts"}
+)
 
 // seedRollout is the name of the seed's document.
 const seedRollout = "rollouts-demo"
@@ -36,6 +39,7 @@ type bypass struct {
 	second  *harness.Watcher // another replica, if there is one
 	replica int              // which of the addresses the watcher has
 	dynamic dynamic.ResourceInterface
+	told    *told
 }
 
 // bypassRate is the rate of requests; there are many cases, and each waits for
@@ -45,13 +49,20 @@ const bypassRate = 240
 // newBypass deploys the seed's application, with a patch, and starts a watcher.
 func newBypass(t *testing.T, patch string) *bypass {
 	t.Helper()
+	return newBypassOf(t, patch, kruiseRollouts)
+}
+
+// newBypassOf does so for a case with Rollouts of a resource.
+func newBypassOf(t *testing.T, patch string, rollouts schema.GroupVersionResource) *bypass {
+	t.Helper()
 	_, err := kubectlPath() // before the case's time begins
 	require.NoError(t, err)
 	r := newRolloutUnder(t, patch, harness.LoadOptions{Rate: bypassRate})
 	client, err := r.Sandbox.Dynamic()
 	require.NoError(t, err)
-	b := &bypass{rollout: r, dynamic: client.Resource(kruiseRollouts).Namespace(r.namespace)}
+	b := &bypass{rollout: r, dynamic: client.Resource(rollouts).Namespace(r.namespace)}
 	b.sluice("crds", "--install")
+	b.listen()
 	b.startWatch(harness.HookArgs(0)...)
 	t.Cleanup(b.stop)
 	return b

@@ -147,6 +147,8 @@ func TestBypassSeed(t *testing.T) {
 		}))
 	}
 	b.checkShown(shown)
+	b.hasTold("StepUpgrade", "StepTrafficRouting", "Progressing True InRolling", "Progressing True Finalising",
+		"Progressing False Completed", "Succeeded True Completed")
 	require.Equal(t, "rollout.rollouts.kruise.io \"rollouts-demo\" deleted", strings.Split(b.kubectl("delete", "rollout", seedRollout), " from")[0])
 	b.nothingLeft()
 	b.finish()

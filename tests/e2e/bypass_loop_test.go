@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
 
+	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/starter/watch/projection"
 	"sluice.dev/sluice/tests/harness"
 )
@@ -69,27 +70,31 @@ func (b *bypass) runs() int {
 
 // TestBypassLoop applies the manifests again and again, as GitOps tools do, by
 // client-side and by server-side apply: an aborted revision starts nothing until
-// it changes. The Rollout is deleted while the next one goes on, which finishes it.
+// somebody says so, and another one supersedes it. The Rollout is deleted while
+// that one goes on, which finishes it.
 func TestBypassLoop(t *testing.T) {
 	b := newBypass(t, "")
 	b.declare()
 	loop := b.applyInALoop("v2")
 	b.paused(1, 10, "v2")
 	b.sluice("abort", harness.Demo, "--reason", "not good")
-	b.status("the aborted revision is held", func(s projection.Status) bool {
+	held := b.status("the aborted revision is held", func(s projection.Status) bool {
 		return strings.Contains(s.Message, "was aborted") && strings.Contains(s.Message, "not good")
 	})
 	runs := b.runs()
 	b.settle()
 	require.Equal(t, runs, b.runs(), "the loop starts nothing")
 	b.checkShare("aborted and held", "v1", 100)
+	b.kubectl("annotate", "rollout", seedRollout, config.AnnotationReleaseAgain+"="+strings.Fields(held.Message)[1])
+	b.stepPaused(1)
 	loop.stop()
 
 	loop = b.applyInALoop("v3", "--server-side", "--force-conflicts")
-	b.paused(1, 10, "v3")
+	b.checkNext("v3")
 	b.gone()
+	b.hasTold("Terminating", "Terminating True InTerminating")
 	b.checkShare("the deletion has finished the new revision", "v3", 100)
 	loop.stop()
-	require.Equal(t, runs+1, b.runs())
+	require.Equal(t, runs+1, b.runs(), "v3 has superseded v2 in its rollout")
 	b.finish()
 }

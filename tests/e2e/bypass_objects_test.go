@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,8 +12,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/yaml"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
+	kruisealpha "sluice.dev/sluice/config/kruise/v1alpha1"
+	kruisebeta "sluice.dev/sluice/config/kruise/v1beta1"
 	"sluice.dev/sluice/starter/watch/projection"
 	"sluice.dev/sluice/tests/harness"
 )
@@ -67,64 +71,60 @@ func TestBypassBesideKruise(t *testing.T) {
 	require.NoError(t, b.dynamic.Delete(b.ctx, "ours", metav1.DeleteOptions{}))
 }
 
-// allOfAlpha and allOfBeta have every field that the other version lacks.
-const (
-	allOfAlpha = `
-apiVersion: rollouts.kruise.io/v1alpha1
-kind: Rollout
-metadata: {name: rollouts-demo}
-spec:
-  rolloutID: "7"
-  objectRef: {type: workloadRef, workloadRef: {apiVersion: apps/v1, kind: Deployment, name: demo}}
-  strategy:
-    type: canary
-    canary:
-      failureThreshold: 10%
-      disableGenerateCanaryService: true
-      patchPodTemplateMetadata: {labels: {a: b}}
-      steps:
-      - {weight: 10, replicas: 1, pause: {duration: 60}}
-      - matches: [{headers: [{name: user-agent, type: Exact, value: android}]}]
-        requestHeaderModifier: {set: [{name: x, value: z}]}
-        replicas: 50%
-        pause: {}
-      trafficRoutings: [{service: demo, type: nginx, gracePeriodSeconds: 0, ingress: {classType: nginx, name: demo}}]
-`
-	allOfBeta = `
-apiVersion: rollouts.kruise.io/v1beta1
-kind: Rollout
-metadata: {name: rollouts-demo}
-spec:
-  workloadRef: {apiVersion: apps/v1, kind: Deployment, name: demo}
-  strategy:
-    canary:
-      enableExtraWorkloadForCanary: true
-      disableGenerateCanaryService: true
-      trafficRoutingRef: shared
-      steps:
-      - traffic: 10%
-        replicas: 1
-        pause: {duration: 60}
-      - matches:
-        - path: {type: PathPrefix, value: /a}
-          queryParams: [{name: q, type: RegularExpression, value: ".*"}]
-        replicas: 50%
-        pause: {}
-      trafficRoutings: [{service: demo, gracePeriodSeconds: 0, ingress: {name: demo}}]
-`
-)
+// filled returns a value of a type, as JSON has it, with every field set.
+func filled(t reflect.Type) any {
+	switch {
+	case t.Kind() == reflect.Pointer:
+		return filled(t.Elem())
+	case t == reflect.TypeFor[intstr.IntOrString]():
+		return "50%"
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		fields := map[string]any{}
+		fill(fields, t)
+		return fields
+	case reflect.Slice:
+		return []any{filled(t.Elem()), filled(t.Elem())}
+	case reflect.Map:
+		return map[string]any{"key": filled(t.Elem())}
+	case reflect.String:
+		return "text"
+	case reflect.Bool:
+		return true
+	case reflect.Interface:
+		return map[string]any{"any": "thing"}
+	default:
+		return int64(7)
+	}
+}
 
-// TestBypassVersions reads and writes Rollouts of each version of Kruise's in the
-// other one: every field stays.
+// fill sets the fields of a struct; those of embedded ones are its own.
+func fill(fields map[string]any, t reflect.Type) {
+	for i := range t.NumField() {
+		field := t.Field(i)
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
+			fields[name] = filled(field.Type)
+		} else {
+			fill(fields, field.Type)
+		}
+	}
+}
+
+// TestBypassVersions reads and writes Rollouts of each version of Kruise's, with
+// every field that it has, in the other one: every field stays.
 func TestBypassVersions(t *testing.T) {
 	b := newObjects(t)
 	client, err := b.Sandbox.Dynamic()
 	require.NoError(t, err)
 	for written, other := range map[string]string{"v1alpha1": "v1beta1", "v1beta1": "v1alpha1"} {
 		t.Run(written, func(t *testing.T) {
-			text := map[string]string{"v1alpha1": allOfAlpha, "v1beta1": allOfBeta}[written]
-			obj := &unstructured.Unstructured{}
-			require.NoError(t, yaml.Unmarshal([]byte(text), &obj.Object))
+			want := filled(map[string]reflect.Type{
+				"v1alpha1": reflect.TypeFor[kruisealpha.Spec](), "v1beta1": reflect.TypeFor[kruisebeta.Spec](),
+			}[written])
+			obj := &unstructured.Unstructured{Object: map[string]any{
+				"apiVersion": "rollouts.kruise.io/" + written, "kind": "Rollout", "metadata": map[string]any{"name": seedRollout}, "spec": want,
+			}}
 			of := func(version string) *unstructured.Unstructured {
 				resource := kruiseRollouts.GroupResource().WithVersion(version)
 				found, err := client.Resource(resource).Namespace(b.namespace).Get(b.ctx, seedRollout, metav1.GetOptions{})
@@ -135,7 +135,7 @@ func TestBypassVersions(t *testing.T) {
 			theirs := client.Resource(kruiseRollouts.GroupResource().WithVersion(other)).Namespace(b.namespace)
 			made, err := mine.Create(b.ctx, obj, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
 			require.NoError(t, err)
-			want := made.Object["spec"]
+			require.Equal(t, want, made.Object["spec"])
 
 			read := of(other)
 			require.Equal(t, "rollouts.kruise.io/"+other, read.GetAPIVersion())

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"sluice.dev/sluice/starter/watch/projection"
 	"sluice.dev/sluice/tests/harness"
 )
 
-// TestBypassOutages changes the image while Temporal is away, kills the watcher
+// TestBypassOutages changes the image while Temporal is away for a minute, kills the watcher
 // that acts with -9 at each step, also while the new revision is made stable, so
 // that the other replica takes over, and restarts the API server.
 func TestBypassOutages(t *testing.T) {
@@ -22,11 +23,13 @@ func TestBypassOutages(t *testing.T) {
 	b.standBy()
 	b.declare()
 	require.NoError(t, b.Sandbox.Stop(b.ctx, "temporal"))
+	away := time.After(time.Minute)
 	d := b.setImage("v2")
 	require.True(t, d.Spec.Paused)
 	b.status("it says what it waits for", func(s projection.Status) bool { return strings.Contains(s.Message, "Temporal") })
 	b.failOver()
 	b.checkShare("nothing rolls out", "v1", 100)
+	<-away
 	require.NoError(t, b.Sandbox.Start(b.ctx, "temporal"))
 	b.stepPaused(1)
 	b.failOver()
@@ -49,6 +52,7 @@ func TestBypassOutages(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, s.Decisions, 2, "each approval has acted once: %v", s.Decisions)
 	require.Equal(t, 1, b.runs(), "and the change has started one rollout")
+	b.hasTold("BeforeStepUpgrade", "Progressing True Initializing")
 	b.finish()
 }
 
@@ -119,8 +123,20 @@ func (b *bypass) failClosed() {
 	require.NoError(b.t, b.watcher.Kill())
 	require.ErrorContains(b.t, b.noteOn("deployments"), "hold.sluice.dev")
 	require.NoError(b.t, b.noteOn("services"))
+	require.NoError(b.t, b.otherDeployment())
 	b.startWatch(harness.HookArgs(0)...)
 	require.NoError(b.t, b.watcher.Kill())
+}
+
+// otherDeployment makes and changes a Deployment that has no Rollout.
+func (b *bypass) otherDeployment() error {
+	manifest, _, _ := strings.Cut(b.document("app.yaml", "replicas: 5", "replicas: 0", "name: demo", "name: other", "app: demo", "app: other"), "\n---")
+	for _, version := range []string{"v1", "v2"} {
+		if err := b.Sandbox.Apply(b.ctx, b.namespace, []byte(strings.ReplaceAll(manifest, "version:v1", "version:"+version))); err != nil {
+			return err
+		}
+	}
+	return b.Kube.AppsV1().Deployments(b.namespace).Delete(b.ctx, "other", metav1.DeleteOptions{})
 }
 
 // noteOn writes an annotation on an object of the application.

@@ -12,12 +12,20 @@ import (
 	"sluice.dev/sluice/workflows"
 )
 
-// TestBypassMessages pauses, resumes, jumps, edits the plan, and disables.
+// TestBypassMessages pauses, resumes, jumps, edits the plan and a pause, and
+// disables. Labels of controllers on the template are no change.
 func TestBypassMessages(t *testing.T) {
 	b := newBypass(t, "")
 	b.declare()
+	for _, hash := range []string{`"x"`, "null"} {
+		b.patchTemplate(`{"metadata":{"labels":{"pod-template-hash":` + hash + `}}}`)
+		d, err := b.Deployment(b.ctx, b.namespace)
+		require.NoError(t, err)
+		require.False(t, d.Spec.Paused)
+	}
 	b.setImage("v2")
 	b.stepPaused(1)
+	require.Equal(t, 1, b.runs())
 
 	b.patch(`{"spec":{"strategy":{"paused":true}}}`)
 	b.approve()
@@ -43,6 +51,8 @@ func TestBypassMessages(t *testing.T) {
 		return err == nil && s.Confirmed.Weight == 15, err
 	}))
 	b.paused(1, 15, "v2")
+	require.NoError(t, b.apply("weight: 10\n        pause: {}", "weight: 15\n        pause: {duration: 1}"))
+	b.stepPaused(2)
 
 	b.patch(`{"spec":{"disabled":true}}`)
 	b.phase(projection.PhaseDisabled, 0, "")
@@ -50,6 +60,7 @@ func TestBypassMessages(t *testing.T) {
 	b.restored("v2")
 	b.patch(`{"spec":{"disabled":false}}`)
 	b.phase(projection.PhaseHealthy, 0, "")
+	b.hasTold("Progressing True Paused", projection.PhaseDisabling)
 	b.finish()
 }
 
@@ -65,6 +76,7 @@ func TestBypassOtherTemplates(t *testing.T) {
 	b.checkNext("v3")
 	b.setImage("v1")
 	b.healthy("False", "v1")
+	b.hasTold("Progressing True Cancelling", "Succeeded False Completed")
 
 	b.patch(`{"metadata":{"annotations":{"sluice.dev/on-new-revision":"queue"}}}`)
 	b.setImage("v2")

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,14 +17,42 @@ import (
 	"sluice.dev/sluice/workflows"
 )
 
+// ownDocument is a Rollout in our own form. The first step is promoted by metrics
+// alone.
+const ownDocument = `
+apiVersion: sluice.dev/v1alpha1
+kind: Rollout
+metadata:
+  name: rollouts-demo
+  annotations: {sluice.dev/on-new-revision: reject, sluice.dev/on-delete: hold}
+spec:
+  workloadRef: {apiVersion: apps/v1, kind: Deployment, name: demo}
+  prometheus: [{name: main, address: "PROMETHEUS"}]
+  strategy:
+    canary:
+      trafficRoutings: [{service: demo, ingress: {name: demo}}]
+      steps:
+      - traffic: 10%
+        replicas: 1
+        analysis: {metrics: [{name: fine, query: vector(1), min: 1, interval: 1s, count: 3}]}
+      - traffic: 30%
+        replicas: 2
+        pause: {}
+`
+
 // TestBypassRejectAndHold refuses a third template, and leaves the open rollout
-// to the command line when its Rollout is deleted.
+// to the command line, as kubectl's plugin, when its Rollout is deleted. The
+// Rollout is one of ours, whose first step is promoted by metrics.
 func TestBypassRejectAndHold(t *testing.T) {
-	b := newBypass(t, "")
+	b := newBypassOf(t, "", ownRollouts)
 	unlabelled := b.before
-	b.declare("name: rollouts-demo", "name: rollouts-demo\n  annotations: {sluice.dev/on-new-revision: reject, sluice.dev/on-delete: hold}")
+	b.declareBy(func() {
+		document := strings.Replace(ownDocument, "PROMETHEUS", b.Sandbox.State().Inside.PrometheusURL, 1)
+		require.NoError(t, b.Sandbox.Apply(b.ctx, b.namespace, []byte(document)))
+	})
 	b.setImage("v2")
-	b.paused(1, 10, "v2")
+	b.paused(2, 30, "v2")
+	b.hasTold(projection.StepMetricsAnalysis)
 	require.ErrorContains(t, b.SetImage(b.ctx, b.namespace, "v3"), "rejects other templates: promote or abort it first")
 
 	require.NoError(t, b.dynamic.Delete(b.ctx, seedRollout, metav1.DeleteOptions{}))
@@ -30,8 +60,9 @@ func TestBypassRejectAndHold(t *testing.T) {
 		list, err := b.dynamic.List(ctx, metav1.ListOptions{})
 		return err == nil && len(list.Items) == 0, err
 	}))
-	b.holdAt(1, 10, "v2")
-	b.sluice("abort", harness.Demo)
+	b.holdAt(2, 30, "v2")
+	require.Contains(t, b.kubectlSluice("abort", "--help"), "kubectl sluice abort")
+	b.kubectlSluice("abort", harness.Demo)
 	b.await(workflows.PhaseRolledBack, 0)
 	b.checkShare("aborted", "v1", 100)
 	b.finish()
@@ -84,6 +115,29 @@ func (b *bypass) withoutPods() {
 	b.gone()
 }
 
+// kubectlSluice runs the command line tool as a plugin of kubectl.
+func (b *bypass) kubectlSluice(args ...string) string {
+	b.t.Helper()
+	path, err := kubectlPath()
+	require.NoError(b.t, err)
+	folder := b.t.TempDir()
+	require.NoError(b.t, os.Symlink(b.Programs.Sluice, filepath.Join(folder, "kubectl-sluice")))
+	cmd := b.SluiceCommand(b.ctx, b.namespace)
+	cmd.Path, cmd.Args = path, append([]string{path, "sluice"}, args...)
+	cmd.Env = append(cmd.Env, "PATH="+folder)
+	out, err := cmd.CombinedOutput()
+	require.NoError(b.t, err, "%s", out)
+	return string(out)
+}
+
+// patchTemplate patches the pod template of the application.
+func (b *bypass) patchTemplate(patch string) {
+	b.t.Helper()
+	_, err := b.Kube.AppsV1().Deployments(b.namespace).Patch(b.ctx, harness.Demo, types.StrategicMergePatchType,
+		[]byte(`{"spec":{"template":`+patch+`}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"})
+	require.NoError(b.t, err)
+}
+
 // env sets a variable of the application to a JSON value; null removes it.
 func (b *bypass) env(name, value string) {
 	b.t.Helper()
@@ -91,7 +145,5 @@ func (b *bypass) env(name, value string) {
 	if value == "null" {
 		entry = `{"name":"` + name + `","$patch":"delete"}`
 	}
-	patch := `{"spec":{"template":{"spec":{"containers":[{"name":"main","env":[` + entry + `]}]}}}}`
-	_, err := b.Kube.AppsV1().Deployments(b.namespace).Patch(b.ctx, harness.Demo, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: "kubectl-edit"})
-	require.NoError(b.t, err)
+	b.patchTemplate(`{"spec":{"containers":[{"name":"main","env":[` + entry + `]}]}}`)
 }

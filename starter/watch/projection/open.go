@@ -2,6 +2,7 @@ package projection
 
 import (
 	"fmt"
+	"slices"
 
 	"sluice.dev/sluice/workflows"
 )
@@ -60,6 +61,9 @@ func (s *Status) progress(c *CanaryStatus, r *workflows.Status, step, steps int)
 
 // hold says what a step waits for.
 func hold(r *workflows.Status, step, steps int) string {
+	if measuring(r, step) {
+		return fmt.Sprintf("Rollout is in step(%d/%d), and its metrics are measured: %s", step, steps, r.Steps[step-1].Metrics)
+	}
 	if step-1 < len(r.Steps) && r.Steps[step-1].Hold == approvalHold {
 		return fmt.Sprintf("Rollout is in step(%d/%d), and you need manually confirm to enter the next step", step, steps)
 	}
@@ -74,8 +78,21 @@ func state(r *workflows.Status, step int) string {
 	if r.Step > step || step-1 >= len(r.Steps) {
 		return StepCompleted
 	}
-	if s := r.Steps[step-1].State; s != workflows.StepPending {
+	switch s := r.Steps[step-1].State; {
+	case s == workflows.StepPending:
+		return StepBeforeUpgrade
+	case s == workflows.StepPaused && measuring(r, step):
+		return StepMetricsAnalysis
+	default:
 		return string(s)
 	}
-	return StepBeforeUpgrade
+}
+
+// measuring says that a step waits for its metrics to pass. Where a person
+// promotes it, it is at its pause all the while: a person may say so at any time.
+func measuring(r *workflows.Status, step int) bool {
+	if step-1 >= len(r.Steps) || r.Steps[step-1].Hold == approvalHold {
+		return false
+	}
+	return slices.ContainsFunc(r.Analyses, func(a workflows.AnalysisStatus) bool { return a.Running && !a.Guard && a.Step == step })
 }

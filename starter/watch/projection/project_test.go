@@ -37,6 +37,15 @@ func facts(phase workflows.Phase, step int, state workflows.StepState) projectio
 	}
 }
 
+// measured are facts of a hold whose metrics are measured: until they pass, or
+// beside it as a guard.
+func measured(step int, guard bool) projection.Facts {
+	f := facts(workflows.PhaseHolding, step, workflows.StepPaused)
+	f.Rollout.Steps[step-1].Metrics = "success-rate"
+	f.Rollout.Analyses = []workflows.AnalysisStatus{{Step: step, Running: true, Guard: guard}}
+	return f
+}
+
 func TestEveryPhaseInTheWordsOfKruise(t *testing.T) {
 	cases := []struct {
 		facts                           projection.Facts
@@ -46,7 +55,9 @@ func TestEveryPhaseInTheWordsOfKruise(t *testing.T) {
 		{facts(workflows.PhaseChecking, 1, workflows.StepPending), "Progressing", "Initializing", "BeforeStepUpgrade", "", 1, 2},
 		{facts(workflows.PhaseProgressing, 1, workflows.StepUpgrade), "Progressing", "InRolling", "StepUpgrade", "", 1, 2},
 		{facts(workflows.PhaseProgressing, 1, workflows.StepTrafficRouting), "Progressing", "InRolling", "StepTrafficRouting", "", 1, 2},
-		{facts(workflows.PhaseProgressing, 1, "StepMetricsAnalysis"), "Progressing", "InRolling", "StepMetricsAnalysis", "", 1, 2},
+		{measured(2, false), "Progressing", "InRolling", "StepMetricsAnalysis", "", 2, -1},
+		{measured(2, true), "Progressing", "InRolling", "StepPaused", "", 2, -1},
+		{measured(1, false), "Progressing", "InRolling", "StepPaused", "", 1, 2}, // a person may approve it meanwhile
 		{facts(workflows.PhaseHolding, 1, workflows.StepPaused), "Progressing", "InRolling", "StepPaused", "", 1, 2},
 		{facts(workflows.PhaseHolding, 2, workflows.StepReady), "Progressing", "InRolling", "StepReady", "", 2, -1},
 		{facts(workflows.PhasePaused, 2, workflows.StepUpgrade), "Progressing", "Paused", "StepUpgrade", "", 2, -1},
@@ -80,6 +91,7 @@ func TestHoldsSayWhatIsWaitedFor(t *testing.T) {
 	f := facts(workflows.PhaseHolding, 2, workflows.StepPaused)
 	f.Rollout.Until = &now
 	require.Contains(t, projection.Project(projection.Status{}, f).Message, "wait until 03:04:05")
+	require.Equal(t, "Rollout is in step(2/2), and its metrics are measured: success-rate", projection.Project(projection.Status{}, measured(2, false)).Message)
 }
 
 func TestWhatTheUserWantsOverrules(t *testing.T) {

@@ -88,10 +88,11 @@ const (
 
 // The states of a step that the workflow has no word for.
 const (
-	StepBeforeUpgrade = "BeforeStepUpgrade"
-	StepPaused        = "StepPaused"
-	StepReady         = "StepReady"
-	StepCompleted     = "Completed"
+	StepBeforeUpgrade   = "BeforeStepUpgrade"
+	StepMetricsAnalysis = "StepMetricsAnalysis"
+	StepPaused          = "StepPaused"
+	StepReady           = "StepReady"
+	StepCompleted       = "Completed"
 )
 
 // The finalising steps that are told.

@@ -214,6 +214,29 @@ func TestUnheldChangeIsTakenBackAndThenRolledOut(t *testing.T) {
 	})
 }
 
+func TestUnheldChangeIsStoppedWhereTheStableTemplateIsLost(t *testing.T) {
+	inBench(t, nil, func(b *bench) {
+		b.look()
+		b.server.Freeze()
+		sets, err := b.server.AppsV1().ReplicaSets("shop").List(b.ctx, metav1.ListOptions{})
+		require.NoError(t, err)
+		for i := range sets.Items {
+			b.server.Delete(&sets.Items[i]) // as revisionHistoryLimit: 0 does in the end
+		}
+		b.change(func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "version:v2" })
+		_, err = b.reconcile(b.ctx, webKey)
+		require.NoError(t, err)
+		d := b.deployment()
+		require.True(t, d.Spec.Paused)
+		require.Equal(t, "version:v2", d.Spec.Template.Spec.Containers[0].Image)
+		hold, err := release.HoldIn(d.Annotations)
+		require.NoError(t, err)
+		require.True(t, hold.Slipped)
+		require.Contains(t, b.status().Message, "unheld")
+		require.Empty(t, b.temporal.started)
+	})
+}
+
 // written marks a field of the Rollout as written by somebody.
 func written(o *unstructured.Unstructured, manager, fields string) {
 	entries := o.GetManagedFields()

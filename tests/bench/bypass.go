@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"sluice.dev/sluice/starter/control"
+	"sluice.dev/sluice/starter/watch/projection"
 	"sluice.dev/sluice/tests/bench/fleet"
 	"sluice.dev/sluice/tests/bench/observe"
 	"sluice.dev/sluice/tests/bench/report"
@@ -138,12 +139,20 @@ func (b *bench) bypassStarts(ctx context.Context, namespace string) error {
 	if err != nil {
 		return err
 	}
-	var started, first []time.Duration
+	client, err := b.Sandbox.Dynamic()
+	if err != nil {
+		return err
+	}
+	rollouts, err := observe.Rollouts(watching, client, ownRollouts, namespace)
+	if err != nil {
+		return err
+	}
+	var started, first, told []time.Duration
 	for i := range b.FirstWeight {
 		if err := pause(ctx, quiet); err != nil {
 			return err
 		}
-		mark, begun := pods.Mark(), time.Now()
+		mark, before, begun := pods.Mark(), rollouts.Mark(), time.Now()
 		if err := b.SetImage(ctx, namespace, versionOf(i)); err != nil {
 			return err
 		}
@@ -153,17 +162,37 @@ func (b *bench) bypassStarts(ctx context.Context, namespace string) error {
 		if err != nil {
 			return err
 		}
+		lag, err := b.toldAfter(ctx, namespace, rollouts, before)
+		if err != nil {
+			return err
+		}
 		at, err := b.abortHeld(ctx, namespace)
 		if err != nil {
 			return err
 		}
+		told = append(told, lag)
 		started, first = append(started, at.Sub(begun)), append(first, seen.At.Sub(begun))
-		b.say("%.0f ms to the workflow, %.0f ms to the first canary pod", started[i].Seconds()*1000, first[i].Seconds()*1000)
+		b.say("%.0f ms to the workflow, %.0f ms to the first canary pod, the hold told after %.0f ms",
+			started[i].Seconds()*1000, first[i].Seconds()*1000, told[i].Seconds()*1000)
 	}
 	return b.set(figures{
 		report.BypassStart: {stats.Milliseconds(started).Median(), len(started)},
 		report.BypassFirst: {stats.Milliseconds(first).Median(), len(first)},
+		report.BypassTold:  {stats.Milliseconds(told).Max(), len(told)},
 	})
+}
+
+// toldAfter waits until the Rollout tells of the hold, and returns how long after
+// its beginning a reader has that.
+func (b *bench) toldAfter(ctx context.Context, namespace string, rollouts *observe.Observer, mark int) (time.Duration, error) {
+	seen, err := rollouts.Await(ctx, "the Rollout tells of the hold", mark, func(e observe.Event) bool {
+		return e.Value == projection.PhaseProgressing+" "+projection.StepPaused
+	})
+	if err != nil {
+		return 0, err
+	}
+	s, err := b.Status(ctx, namespace)
+	return seen.At.Sub(s.Since), err
 }
 
 // abortHeld waits for the hold of step 1 of the seed's rollout, aborts it, and

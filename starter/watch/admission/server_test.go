@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -95,6 +96,30 @@ func rollout(t *testing.T, old, replacement string) map[string]any {
 	return obj
 }
 
+// beta is a v1beta1 document with two steps, or three.
+func beta(t *testing.T, more bool) map[string]any {
+	t.Helper()
+	text := `
+apiVersion: rollouts.kruise.io/v1beta1
+kind: Rollout
+metadata: {name: web, namespace: shop}
+spec:
+  workloadRef: {apiVersion: apps/v1, kind: Deployment, name: demo}
+  strategy:
+    canary:
+      enableExtraWorkloadForCanary: true
+      steps: [{traffic: 10%, replicas: 1, pause: {}}, {traffic: 30%, replicas: 2, pause: {}}]
+      trafficRoutings: [{service: demo, ingress: {name: demo}}]
+status: {phase: Progressing}
+`
+	if more {
+		text = strings.Replace(text, "steps: [", "steps: [{traffic: 5%, replicas: 1, pause: {}}, ", 1)
+	}
+	var obj map[string]any
+	require.NoError(t, yaml.Unmarshal([]byte(text), &obj))
+	return obj
+}
+
 func TestRulesOfDocuments(t *testing.T) {
 	good := rollout(t, "", "")
 	cases := map[string]struct {
@@ -110,6 +135,8 @@ func TestRulesOfDocuments(t *testing.T) {
 		"second Rollout":                       {known: rollouts{holder: "first"}, after: good, want: "has Rollout first already"},
 		"other workload":                       {before: good, after: rollout(t, "name: demo}}\n  strategy", "name: other}}\n  strategy"), want: "workloadRef is immutable"},
 		"other route":                          {before: good, after: rollout(t, "ingress: {name: demo}", "ingress: {name: other}"), want: "trafficRoutings is immutable"},
+		"another step":                         {before: beta(t, false), after: beta(t, true), want: "the number of spec.strategy.canary.steps is immutable"},
+		"another step in v1alpha1":             {before: good, after: rollout(t, "steps: [", "steps: [{weight: 5, replicas: 1, pause: {}}, ")},
 		"other pause":                          {before: good, after: rollout(t, "replicas: 1, pause: {}", "replicas: 1, pause: {duration: 5}")},
 		"a wrong one is mended":                {before: rollout(t, "weight: 10", "weight: 101"), after: good},
 		"deleted":                              {after: rollout(t, "weight: 10", "weight: 101, pause: {}, replicas: 1}, {weight: 10"), want: "weight"},

@@ -12,7 +12,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
@@ -87,6 +91,22 @@ func Pods(ctx context.Context, kube kubernetes.Interface, namespace string) (*Ob
 	})
 	factory := informers.NewSharedInformerFactoryWithOptions(kube, 0, informers.WithNamespace(namespace))
 	return o, o.follow(ctx, factory.Core().V1().Pods().Informer())
+}
+
+// Rollouts observes where Rollout objects of a resource stand, by phase and state
+// of the step.
+func Rollouts(ctx context.Context, client dynamic.Interface, resource schema.GroupVersionResource, namespace string) (*Observer, error) {
+	o := newObserver(func(obj runtime.Object) (string, bool) {
+		r, ok := obj.(*unstructured.Unstructured)
+		if !ok {
+			return "", false
+		}
+		phase, _, _ := unstructured.NestedString(r.Object, "status", "phase")
+		state, _, _ := unstructured.NestedString(r.Object, "status", "currentStepState")
+		return phase + " " + state, true
+	})
+	factory := dynamicinformer.NewFilteredDynamicSharedInformerFactory(client, 0, namespace, nil)
+	return o, o.follow(ctx, factory.ForResource(resource).Informer())
 }
 
 func deployments(ctx context.Context, kube kubernetes.Interface, value func(*appsv1.Deployment) string) (*Observer, error) {

@@ -37,6 +37,7 @@ const (
 	BypassHeldP99    = "bypass.held.p99"
 	BypassStart      = "bypass.workflow"
 	BypassFirst      = "bypass.canary"
+	BypassTold       = "bypass.told"
 	BypassTaken      = "bypass.taken-back"
 	BypassSlipped    = "bypass.slipped"
 	BypassRequests   = "bypass.idle-requests"
@@ -107,6 +108,7 @@ var catalogue = []definition{
 	{BypassHeldP99, "  p99", milliseconds, 0, Peers{}},
 	{BypassStart, "  image change to workflow started, median", milliseconds, 0, Peers{}},
 	{BypassFirst, "  image change to the first canary pod created, median", milliseconds, 0, Peers{}},
+	{BypassTold, "  a hold to its being readable in the Rollout, at most", milliseconds, 0, Peers{}},
 	{BypassTaken, "  webhook away: image change to taken back, median", milliseconds, 0, Peers{}},
 	{BypassSlipped, "  pods that slip through meanwhile, at most", none, 0, Peers{}},
 	{BypassRequests, "  API requests per idle Rollout and hour", none, 0, Peers{}},

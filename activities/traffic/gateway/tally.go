@@ -2,21 +2,24 @@ package gateway
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 )
 
 const (
 	// routerRequests are the requests that a replica of Traefik counts by router;
 	// it does so if it is started with --metrics.prometheus.addRoutersLabels.
-	routerRequests = "traefik_router_requests_total{"
+	routerRequests = "traefik_router_requests_total"
 	// maxMetrics bounds what is read of a replica's metrics.
 	maxMetrics = 64 << 20
 	// countTime is how long after an answer its request is waited for in the
@@ -77,36 +80,47 @@ func (m meter) read(ctx context.Context, address string) (counts, error) {
 	return m.sum(io.LimitReader(answer.Body, maxMetrics))
 }
 
-// sum adds up the series of the routers.
+// sum adds up the series of the routers. Only their lines are parsed: a replica
+// may have a great many others.
 func (m meter) sum(metrics io.Reader) (counts, error) {
-	var sums counts
+	var own bytes.Buffer
 	lines := bufio.NewScanner(metrics)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		labels, found := strings.CutPrefix(lines.Text(), routerRequests)
-		if !found {
-			continue
-		}
-		labels, value, _ := strings.Cut(labels, "} ")
-		_, service, _ := strings.Cut(labels, `service="`)
-		service, _, _ = strings.Cut(service, `"`)
-		if !m.ruled[service] && !m.plain[service] {
-			continue
-		}
-		n, err := strconv.ParseFloat(value, 64)
-		if err != nil {
-			return counts{}, fmt.Errorf("has a counter that is no number: %w", err)
-		}
-		if m.ruled[service] {
-			sums.ruled += n
-		} else {
-			sums.plain += n
+		if bytes.HasPrefix(lines.Bytes(), []byte(routerRequests+"{")) {
+			own.Write(lines.Bytes())
+			own.WriteByte('\n')
 		}
 	}
 	if err := lines.Err(); err != nil {
 		return counts{}, unreachable(err)
 	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(&own)
+	if err != nil {
+		return counts{}, fmt.Errorf("has counters that cannot be read: %w", err)
+	}
+	var sums counts
+	for _, series := range families[routerRequests].GetMetric() {
+		service := labelOf(series, "service")
+		switch n := series.GetUntyped().GetValue(); {
+		case m.ruled[service]:
+			sums.ruled += n
+		case m.plain[service]:
+			sums.plain += n
+		}
+	}
 	return sums, nil
+}
+
+// labelOf returns the value of a label; empty where the series has none of it.
+func labelOf(series *dto.Metric, name string) string {
+	for _, label := range series.GetLabel() {
+		if label.GetName() == name {
+			return label.GetValue()
+		}
+	}
+	return ""
 }
 
 // await reads until enough is counted, and returns the last counts, enough or

@@ -230,3 +230,24 @@ func TestMeterPort(t *testing.T) {
 	_, err := meter{}.read(t.Context(), "")
 	require.ErrorContains(t, err, "metricsPort")
 }
+
+func TestMeterReadsTheTextFormat(t *testing.T) {
+	m := meter{ruled: map[string]bool{"canary": true}, plain: map[string]bool{"stable": true, "split": true}}
+	sums, err := m.sum(strings.NewReader(`# TYPE traefik_router_requests_total counter
+traefik_router_requests_total{code="200",router="a{b} \"c\", service=\"stable\"",service="canary"} 3
+traefik_router_requests_total{service="stable",code="200"} 4
+traefik_router_requests_total{service="split"} 1e+01 1700000000000
+traefik_router_requests_total{service="other"} 99
+traefik_service_requests_total{service="canary"} not parsed
+`))
+	require.NoError(t, err)
+	require.Equal(t, counts{ruled: 3, plain: 14}, sums)
+
+	none, err := m.sum(strings.NewReader(""))
+	require.NoError(t, err)
+	require.Zero(t, none)
+	for _, bad := range []string{`traefik_router_requests_total{service="canary"} many` + "\n", `traefik_router_requests_total{service="canary` + "\n"} {
+		_, err := m.sum(strings.NewReader(bad))
+		require.ErrorContains(t, err, "counters that cannot be read")
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"sluice.dev/sluice/activities/analysis"
 	"sluice.dev/sluice/activities/janitor"
 	"sluice.dev/sluice/activities/kube"
+	"sluice.dev/sluice/activities/pending"
 	"sluice.dev/sluice/activities/preflight"
 	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/activities/traffic/gateway"
@@ -132,13 +133,15 @@ func work(ctx context.Context, s settings.Settings, temporal client.Client, clus
 	acting.RegisterActivity(&analysis.Activities{
 		Kube: cluster.Client(), Default: s.Prometheus.Server(), Credentials: s.Prometheus.Credentials,
 	})
+	watches := pending.New(temporal, log)
 	acting.RegisterActivity(&workload.Activities{
 		Cluster: cluster, Gateway: traffic.Endpoints{Cluster: cluster, Gateways: gateways},
-		Routes: traffic.Looker{Cluster: cluster},
+		Routes: traffic.Looker{Cluster: cluster}, Watches: watches,
 	})
 	acting.RegisterActivity(&janitor.Activities{
 		Cluster: cluster, Namespaces: s.Worker.Namespaces, Routes: traffic.Reader{}, Temporal: temporal,
 	})
+	defer closeWatches(ctx, watches, s.Worker.StopTimeout)
 	for _, w := range []worker.Worker{acting, deciding} {
 		if err := w.Start(); err != nil {
 			return fmt.Errorf("starting to take work: %w", err)
@@ -160,4 +163,12 @@ func work(ctx context.Context, s settings.Settings, temporal client.Client, clus
 		metrics.ready.Store(false)
 		return fmt.Errorf("working: %w", err)
 	}
+}
+
+// closeWatches waits until the watches that began to be given back when the
+// worker stopped are, so that the connection outlives them.
+func closeWatches(ctx context.Context, watches *pending.Registry, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	watches.Close(ctx)
 }

@@ -49,8 +49,14 @@ func (c *Cluster) Await(ctx context.Context, namespace string, beat func(progres
 // state to settle. In an activity it ends with a retryable error when the
 // worker stops, so that another worker goes on at once.
 func (c *Cluster) AwaitState(ctx context.Context, w Wait, check func() (State, error)) error {
-	l, forget := c.hub.listen(w.Namespace, w.Topics)
-	defer forget()
+	// It holds one token: many changes, one wake.
+	woken := make(chan struct{}, 1)
+	defer c.Follow(w.Namespace, w.Topics, func() {
+		select {
+		case woken <- struct{}{}:
+		default:
+		}
+	})()
 	p := &pacer{wait: w, beatEvery: beatInterval(ctx)}
 	stop := stopChannel(ctx)
 	for {
@@ -67,7 +73,7 @@ func (c *Cluster) AwaitState(ctx context.Context, w Wait, check func() (State, e
 		case <-ctx.Done():
 		case <-stop:
 			err = Stopping()
-		case <-l.wake:
+		case <-woken:
 		case <-timer.C:
 		}
 		timer.Stop()

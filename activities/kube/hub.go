@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -33,27 +34,31 @@ type hub struct {
 	waits map[string]map[*listener]struct{} // by namespace
 }
 
-// listener is one wait. Its channel holds one token: many changes, one wake.
+// listener is one wait.
 type listener struct {
-	topics map[Topic]struct{} // all where empty
-	wake   chan struct{}
+	topics []Topic // all where empty
+	wake   func()
 }
 
 func newHub() *hub { return &hub{waits: map[string]map[*listener]struct{}{}} }
 
+// Follow calls wake after every change of a namespace that concerns one of the
+// topics, or after all where there are none, until forget is called. The caches
+// have the change already. Wake must return at once and must not call forget.
+func (c *Cluster) Follow(namespace string, topics []Topic, wake func()) (forget func()) {
+	return c.hub.listen(namespace, topics, wake)
+}
+
 // listen registers a wait until the returned function is called.
-func (h *hub) listen(namespace string, topics []Topic) (*listener, func()) {
-	l := &listener{topics: map[Topic]struct{}{}, wake: make(chan struct{}, 1)}
-	for _, t := range topics {
-		l.topics[t] = struct{}{}
-	}
+func (h *hub) listen(namespace string, topics []Topic, wake func()) func() {
+	l := &listener{topics: topics, wake: wake}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.waits[namespace] == nil {
 		h.waits[namespace] = map[*listener]struct{}{}
 	}
 	h.waits[namespace][l] = struct{}{}
-	return l, func() {
+	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		delete(h.waits[namespace], l)
@@ -76,12 +81,8 @@ func (h *hub) publish(obj any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for l := range h.waits[m.GetNamespace()] {
-		if _, wanted := l.topics[topic]; !wanted && len(l.topics) > 0 {
-			continue
-		}
-		select {
-		case l.wake <- struct{}{}:
-		default:
+		if len(l.topics) == 0 || slices.Contains(l.topics, topic) {
+			l.wake()
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sluice.dev/sluice/activities/kube"
+	"sluice.dev/sluice/activities/pending"
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/traffic"
 )
@@ -44,6 +45,8 @@ type Activities struct {
 	Gateway EndpointConfirmer
 	// Routes are looked at for changes by others; nil looks at none.
 	Routes RouteLooker
+	// Watches holds the activities that watch a workload.
+	Watches *pending.Registry
 }
 
 // settle returns how long published endpoints have to stay the same.

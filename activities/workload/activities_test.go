@@ -25,6 +25,7 @@ type bench struct {
 	server *kubetest.Server
 	*workload.Activities
 	gateway *answers
+	watches *watches
 	stable  string
 	v1      string
 }
@@ -51,6 +52,7 @@ func onBench(t *testing.T, n int32, test func(b *bench)) {
 		server := kubetest.New(d, kubetest.Service(), kubetest.Ingress())
 		b := &bench{t: t, server: server, gateway: &answers{}, v1: workload.Revision(d.Spec.Template)}
 		b.Activities = &workload.Activities{Cluster: kubetest.Cluster(t, server), Gateway: b.gateway}
+		b.watches = newWatches(b)
 		b.stable = b.Cluster.ReplicaSetsOf(b.live())[0].Name
 		test(b)
 	})

@@ -18,24 +18,19 @@ import (
 // it is then: its replicas, its template, its pause, or that it is gone. Labels
 // of controllers in the template are no change. Where it is asked for, changes
 // of the other objects of the rollout end the wait, too. It reads the cache, and
-// the API server before it says that something is gone.
+// the API server before it says that something is gone. While nothing has changed
+// it is pending: it takes no slot of the worker.
 func (a *Activities) WatchWorkload(ctx context.Context, req WatchRequest) (Changed, error) {
 	w := newWatcher(ctx, a, req)
-	var found Changed
-	wait := kube.Wait{Namespace: req.Ref.Namespace, Beat: w.beat(ctx), Topics: w.topics()}
-	err := a.Cluster.AwaitState(ctx, wait, func() (kube.State, error) {
-		var done bool
-		var err error
-		found, done, err = w.look(ctx)
-		return kube.State{Done: done}, err
+	found, err := a.Watches.Await(ctx, w, func(wake func()) func() {
+		return a.Cluster.Follow(req.Ref.Namespace, w.topics(), wake)
 	})
-	if err != nil {
-		return Changed{}, err
-	}
-	return found, nil
+	changed, _ := found.(Changed)
+	return changed, err //nolint:wrapcheck // the SDK compares it with the error that says that it is pending
 }
 
-// watcher is one watch; its memory outlives the worker in heartbeats.
+// watcher is one watch, a pending.Watch; its memory outlives the worker in
+// heartbeats.
 type watcher struct {
 	*Activities
 	req    WatchRequest
@@ -54,7 +49,7 @@ type memory struct {
 func newWatcher(ctx context.Context, a *Activities, req WatchRequest) *watcher {
 	w := &watcher{Activities: a, req: req}
 	w.memory = memory{Routed: req.Routed, Service: req.Canary, Canary: req.Canary, Known: maps.Clone(req.Known)}
-	if activity.IsActivity(ctx) && activity.HasHeartbeatDetails(ctx) {
+	if activity.HasHeartbeatDetails(ctx) {
 		var earlier memory
 		// Heartbeats of earlier releases were a text; they tell nothing.
 		if activity.GetHeartbeatDetails(ctx, &earlier) == nil {
@@ -67,12 +62,17 @@ func newWatcher(ctx context.Context, a *Activities, req WatchRequest) *watcher {
 	return w
 }
 
-// beat reports what was seen as the heartbeat.
-func (w *watcher) beat(ctx context.Context) func(string) {
-	if !activity.IsActivity(ctx) {
-		return nil
-	}
-	return func(string) { activity.RecordHeartbeat(ctx, w.memory) }
+// Look says what has changed, and whether anything has.
+func (w *watcher) Look(ctx context.Context) (any, bool, error) {
+	found, done, err := w.look(ctx)
+	return found, done, err
+}
+
+// Memory is what was seen, for the heartbeat.
+func (w *watcher) Memory() any {
+	seen := w.memory
+	seen.Known = maps.Clone(seen.Known)
+	return seen
 }
 
 func (w *watcher) topics() []kube.Topic {

@@ -48,8 +48,8 @@ func (o *objects) route(seq int64, weight int) {
 	synctest.Wait()
 }
 
-// watching returns the drifts that a watch will find.
-func (o *objects) watching(change func(*workload.WatchRequest)) chan []workload.Drift {
+// watching returns what a watch will find.
+func (o *objects) watching(change func(*workload.WatchRequest)) chan workload.Changed {
 	o.t.Helper()
 	req := workload.WatchRequest{
 		Ref: kubetest.Ref(9), Replicas: 3, Revision: o.revision, StableRevision: o.v1, Paused: true,
@@ -58,17 +58,17 @@ func (o *objects) watching(change func(*workload.WatchRequest)) chan []workload.
 	if change != nil {
 		change(&req)
 	}
-	found := make(chan []workload.Drift, 1)
-	go func() {
-		changed, err := o.WatchWorkload(o.t.Context(), req)
-		if err != nil {
-			return // the test has ended
-		}
-		require.Empty(o.t, changed.Revision, "the workload has not changed")
-		found <- changed.Drifts
-	}()
+	found := o.watches.start(req)
 	synctest.Wait()
 	return found
+}
+
+// drifts waits for what a watch finds, beside a workload that has not changed.
+func (o *objects) drifts(found chan workload.Changed) []workload.Drift {
+	o.t.Helper()
+	changed := <-found
+	require.Empty(o.t, changed.Revision, "the workload has not changed")
+	return changed.Drifts
 }
 
 func (o *objects) ingress(name string) *netv1.Ingress {
@@ -170,7 +170,7 @@ func TestWatchReportsDrift(t *testing.T) {
 				c.edit(o)
 				synctest.Wait()
 				require.Len(t, found, 1, "it is seen at once")
-				drifts := <-found
+				drifts := o.drifts(found)
 				require.Len(t, drifts, 1)
 				require.Equal(t, c.kind, drifts[0].Kind)
 				require.Contains(t, drifts[0].What, c.what)
@@ -191,7 +191,7 @@ func TestWatchReportsADriftOnce(t *testing.T) {
 		in := o.ingress("demo-canary")
 		in.Annotations[weightKey] = "50"
 		o.put(in)
-		drift := (<-found)[0]
+		drift := o.drifts(found)[0]
 		found = o.watching(func(r *workload.WatchRequest) {
 			r.Known = map[workload.DriftKind]string{drift.Kind: drift.Content}
 		})
@@ -201,7 +201,7 @@ func TestWatchReportsADriftOnce(t *testing.T) {
 		in = o.ingress("demo-canary")
 		in.Annotations[weightKey] = "50"
 		o.put(in)
-		require.Equal(o.t, drift.Content, (<-found)[0].Content)
+		require.Equal(o.t, drift.Content, o.drifts(found)[0].Content)
 	})
 }
 
@@ -220,7 +220,7 @@ func TestWatchIsSilentAboutOurOwnWrites(t *testing.T) {
 		o.put(s)
 		require.Empty(o.t, found)
 		o.server.Delete(o.ingress("demo-canary"))
-		require.Len(o.t, <-found, 1)
+		require.Len(o.t, o.drifts(found), 1)
 	})
 }
 
@@ -236,7 +236,7 @@ func TestWatchDoesNotMissWhatWasNeverThere(t *testing.T) {
 		require.Empty(b.t, unseen)
 		b.server.Delete(b.canaryDeployment())
 		synctest.Wait()
-		require.Equal(b.t, workload.DriftCanary, (<-unseen)[0].Kind)
+		require.Equal(b.t, workload.DriftCanary, o.drifts(unseen)[0].Kind)
 		require.Empty(b.t, old)
 	})
 }

@@ -17,14 +17,9 @@ func (b *bench) watch() chan workload.Changed {
 	b.t.Helper()
 	held, err := b.HoldRevision(b.t.Context(), b.holdRequest(1, image("v2")))
 	require.NoError(b.t, err)
-	found := make(chan workload.Changed, 1)
-	go func() {
-		changed, err := b.WatchWorkload(b.t.Context(), workload.WatchRequest{
-			Ref: kubetest.Ref(1), Replicas: 3, Revision: held.Revision, StableRevision: b.v1, Paused: true, Version: held.Version,
-		})
-		require.NoError(b.t, err)
-		found <- changed
-	}()
+	found := b.watches.start(workload.WatchRequest{
+		Ref: kubetest.Ref(1), Replicas: 3, Revision: held.Revision, StableRevision: b.v1, Paused: true, Version: held.Version,
+	})
 	synctest.Wait()
 	b.server.ClearActions()
 	return found
@@ -115,12 +110,8 @@ func TestWatchReportsThatTheWorkloadIsGone(t *testing.T) {
 
 func TestWatchDoesNotLookAtOlderStates(t *testing.T) {
 	onBench(t, 3, func(b *bench) {
-		done := make(chan error, 1)
-		go func() {
-			_, err := b.WatchWorkload(b.t.Context(), workload.WatchRequest{Ref: kubetest.Ref(1), Replicas: 3, Revision: "later", Paused: true, Version: "999999"})
-			done <- err
-		}()
+		found := b.watches.start(workload.WatchRequest{Ref: kubetest.Ref(1), Replicas: 3, Revision: "later", Paused: true, Version: "999999"})
 		synctest.Wait()
-		require.Empty(t, done)
+		require.Empty(t, found)
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"sluice.dev/sluice/activities/kube"
+	"sluice.dev/sluice/activities/pending"
 	"sluice.dev/sluice/activities/preflight"
 	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/activities/traffic/gateway"
@@ -30,6 +31,9 @@ type workerProcess struct {
 	ending sync.WaitGroup
 	stop   func()
 }
+
+// stopTimeout is how long a worker that stops lets operations finish.
+const stopTimeout = time.Second
 
 // clusterName is what the activities' task queue is called after.
 const clusterName = "default"
@@ -55,7 +59,7 @@ func (s *sim) startWorker() {
 	s.must(err)
 	connected := s.dial(w.link)
 	options := worker.Options{
-		WorkerStopTimeout: time.Second, MaxConcurrentWorkflowTaskPollers: 2, MaxConcurrentActivityTaskPollers: 2,
+		WorkerStopTimeout: stopTimeout, MaxConcurrentWorkflowTaskPollers: 2, MaxConcurrentActivityTaskPollers: 2,
 		DeadlockDetectionTimeout: time.Duration(math.MaxInt64),
 	}
 	deciding := worker.New(connected, workflows.TaskQueue, options)
@@ -63,13 +67,17 @@ func (s *sim) startWorker() {
 	acting := worker.New(connected, workflows.ActivityTaskQueue(clusterName), options)
 	acting.RegisterActivity(&preflight.Activities{Cluster: cluster, Routes: traffic.Reader{}, Gateway: traffic.Checker{Gateways: gateways}})
 	acting.RegisterActivity(&traffic.Activities{Cluster: cluster, Gateways: gateways})
-	acting.RegisterActivity(&workload.Activities{Cluster: cluster, Gateway: traffic.Endpoints{Cluster: cluster, Gateways: gateways}})
+	watches := pending.New(connected, silent())
+	acting.RegisterActivity(&workload.Activities{
+		Cluster: cluster, Gateway: traffic.Endpoints{Cluster: cluster, Gateways: gateways}, Watches: watches,
+	})
 	for _, p := range []worker.Worker{acting, deciding} {
 		s.must(p.Start())
 	}
 	w.stop = func() {
 		deciding.Stop()
 		acting.Stop()
+		s.closeWatches(watches)
 		cluster.Stop()
 		connected.Close()
 	}
@@ -79,6 +87,13 @@ func (s *sim) startWorker() {
 	if !s.running() {
 		w.end()
 	}
+}
+
+// closeWatches gives watches back as far as the link allows.
+func (s *sim) closeWatches(watches *pending.Registry) {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	watches.Close(ctx)
 }
 
 // end cuts a worker off and stops what is left of it.

@@ -81,6 +81,12 @@ func (w *worker) reported() []completion {
 	return w.completed
 }
 
+// pass lets time pass, which takes none.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
 // thing is what a test waits for.
 type thing struct {
 	token string
@@ -217,8 +223,7 @@ func TestHeartbeats(t *testing.T) {
 			all = append(all, w.wait())
 		}
 		all[0].change(func() { all[0].memory = "later" })
-		time.Sleep(10 * time.Minute) // virtual
-		synctest.Wait()
+		pass(10 * time.Minute)
 		require.Len(t, w.beaten, 50)
 		require.Equal(t, "later", w.beaten[all[0].token][0])
 		for _, beats := range w.beaten {
@@ -232,7 +237,7 @@ func TestHeartbeatsAreTriedAgainSoon(t *testing.T) {
 	onWorker(t, func(w *worker) {
 		x := w.wait()
 		w.answers(serviceerror.NewUnavailable("away"))
-		time.Sleep(time.Minute) // virtual
+		pass(time.Minute)
 		require.Greater(t, len(w.beaten[x.token]), 6)
 		w.answers(nil)
 		x.change(func() { x.found = "it" })
@@ -249,7 +254,7 @@ func TestAnswersToHeartbeatsEndWaits(t *testing.T) {
 			onWorker(t, func(w *worker) {
 				x := w.wait()
 				w.answers(answer)
-				time.Sleep(time.Minute) // virtual
+				pass(time.Minute)
 				require.Zero(t, w.Len())
 				require.True(t, x.forgotten)
 				if name == "lost" || name == "namespace" {
@@ -271,7 +276,7 @@ func TestALookDoesNotOutliveItsEntry(t *testing.T) {
 		inside := make(chan struct{})
 		x.change(func() { x.found, x.inside = "it", inside })
 		w.answers(temporal.NewCanceledError())
-		time.Sleep(time.Minute) // virtual
+		pass(time.Minute)
 		close(inside)
 		reported := w.reported()
 		require.Len(t, reported, 1)
@@ -324,7 +329,7 @@ func TestWhatCannotBeReportedIsLeftToTemporal(t *testing.T) {
 		x.change(func() { x.found = "it" })
 		require.Len(t, w.reported(), 1)
 		require.Zero(t, w.Len())
-		time.Sleep(10 * time.Minute) // virtual
+		pass(10 * time.Minute)
 		require.Empty(t, w.beaten[x.token], "so that its heartbeat times out")
 	})
 }

@@ -37,8 +37,8 @@ var kinds = []oracle.Request{
 	{Path: path, Header: http.Header{"User-Agent": {"android"}}},
 }
 
-// pending is a request that a pod is working on.
-type pending struct {
+// outstanding is a request that a pod is working on.
+type outstanding struct {
 	until time.Time
 	pod   string
 	text  string
@@ -46,7 +46,7 @@ type pending struct {
 
 // run sends until ctx ends. It alone touches the account.
 func (c *clients) run(ctx context.Context) {
-	var inFlight []pending
+	var inFlight []outstanding
 	for ctx.Err() == nil {
 		now := time.Now()
 		for _, g := range c.sim.replicas {
@@ -71,19 +71,19 @@ func (c *clients) run(ctx context.Context) {
 }
 
 // ask sends one request; it reports whether a pod has begun to work on it.
-func (c *clients) ask(g *fakegateway.Replica, r oracle.Request, text string) (pending, bool) {
+func (c *clients) ask(g *fakegateway.Replica, r oracle.Request, text string) (outstanding, bool) {
 	c.asked++
 	answer := g.Ask(r)
 	if answer.Lost != "" {
 		c.lose("%s: %s", text, answer.Lost)
-		return pending{}, false
+		return outstanding{}, false
 	}
 	if !c.sim.cluster.Answers(answer.Pod) {
 		c.lose("%s: 502, pod %s does not answer", text, answer.Pod)
-		return pending{}, false
+		return outstanding{}, false
 	}
 	c.sim.watcher.Answered(g, r, answer, c.sim.cluster.ImageOf(answer.Pod))
-	return pending{pod: answer.Pod, text: text}, true
+	return outstanding{pod: answer.Pod, text: text}, true
 }
 
 func (c *clients) lose(format string, args ...any) {

@@ -69,7 +69,7 @@ func (r *Registry) beat(e *entry) {
 		// Wakes are not lost; this look is for what nobody has thought of.
 		r.wake(e)
 	case lost(err):
-		r.drop(e)
+		r.drop(e, func() {})
 	case temporal.IsCanceledError(err), errors.Is(err, activity.ErrActivityPaused), errors.Is(err, activity.ErrActivityReset):
 		r.finish(e, nil, err)
 	default:

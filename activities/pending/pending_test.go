@@ -37,8 +37,9 @@ type worker struct {
 	mu        sync.Mutex
 	completed []completion
 	beaten    map[string][]any
-	answer    error // to heartbeats
-	reporting error // answer to reports
+	answer    error         // to heartbeats
+	reporting error         // answer to reports
+	gate      chan struct{} // reports wait for it, where there is one
 }
 
 func onWorker(t *testing.T, test func(w *worker)) {
@@ -53,11 +54,21 @@ func onWorker(t *testing.T, test func(w *worker)) {
 	})
 }
 
-func (w *worker) CompleteActivity(_ context.Context, token []byte, result any, err error) error {
+func (w *worker) CompleteActivity(ctx context.Context, token []byte, result any, err error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.completed = append(w.completed, completion{string(token), result, err})
-	return w.reporting
+	if w.gate == nil {
+		return w.reporting
+	}
+	gate := w.gate
+	w.mu.Unlock()
+	defer w.mu.Lock()
+	select {
+	case <-gate:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
 }
 
 func (w *worker) RecordActivityHeartbeat(_ context.Context, token []byte, details ...any) error {
@@ -303,6 +314,40 @@ func TestStopGivesBack(t *testing.T) {
 		w.Close(context.Background())
 		changed.wake()
 		require.Len(t, w.reported(), 2)
+	})
+}
+
+func TestCloseWaitsForReports(t *testing.T) {
+	onWorker(t, func(w *worker) {
+		w.gate = make(chan struct{})
+		x := w.wait()
+		x.change(func() { x.found = "it" })
+		require.Len(t, w.reported(), 1)
+		closed := make(chan struct{})
+		go func() {
+			w.Close(context.Background())
+			close(closed)
+		}()
+		pass(time.Second)
+		select {
+		case <-closed:
+			require.Fail(t, "a report is under way")
+		default:
+		}
+		close(w.gate)
+		<-closed
+	})
+}
+
+func TestCloseDoesNotWaitForEver(t *testing.T) {
+	onWorker(t, func(w *worker) {
+		w.gate = make(chan struct{})
+		w.wait()
+		begun := time.Now()
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		w.Close(ctx)
+		require.Equal(t, 20*time.Second, time.Since(begun))
 	})
 }
 

@@ -54,6 +54,7 @@ type Registry struct {
 	life    context.Context
 	end     context.CancelFunc
 	running sync.WaitGroup
+	reports sync.WaitGroup // under way
 	begin   sync.Once
 
 	mu       sync.Mutex
@@ -146,33 +147,34 @@ func (r *Registry) keep(e *entry) bool {
 	return true
 }
 
-// drop ends an entry; it returns false where somebody else has done so.
-func (r *Registry) drop(e *entry) bool {
+// drop ends an entry, and then reports, unless somebody else has ended it.
+func (r *Registry) drop(e *entry, report func()) {
 	r.mu.Lock()
 	if e.state == ended {
 		r.mu.Unlock()
-		return false
+		return
 	}
 	e.state = ended
 	delete(r.entries, e.key)
+	r.reports.Add(1)
 	r.mu.Unlock()
+	defer r.reports.Done()
 	// Not under the lock: changes are told under that of whoever tells them.
 	e.forget()
-	return true
+	report()
 }
 
 // finish ends an entry and reports how. What cannot be reported within the
 // heartbeat timeout is tried again by Temporal, from the last heartbeat.
 func (r *Registry) finish(e *entry, result any, err error) {
-	if !r.drop(e) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.life, e.timeout)
-	defer cancel()
-	problem := r.client.CompleteActivity(ctx, e.token, result, err)
-	if problem != nil && !lost(problem) {
-		r.log.Warn("a watch has ended and this could not be reported: it will be tried again", "workflow", e.key.workflow, "error", problem)
-	}
+	r.drop(e, func() {
+		ctx, cancel := context.WithTimeout(r.life, e.timeout)
+		defer cancel()
+		problem := r.client.CompleteActivity(ctx, e.token, result, err)
+		if problem != nil && !lost(problem) {
+			r.log.Warn("a watch has ended and this could not be reported: it will be tried again", "workflow", e.key.workflow, "error", problem)
+		}
+	})
 }
 
 // giveBack fails everything that waits, so that another worker takes it, and
@@ -199,6 +201,7 @@ func (r *Registry) giveBack() {
 		})
 	}
 	calls.Wait()
+	r.reports.Wait()
 	close(r.returned)
 }
 

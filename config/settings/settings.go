@@ -84,10 +84,12 @@ type Worker struct {
 	// StopTimeout is how long activities may go on after a stop was asked for. It
 	// must be shorter than the pod's termination grace period.
 	StopTimeout time.Duration `mapstructure:"stopTimeout"`
-	// MaxConcurrentActivities is high because most activities only wait.
+	// MaxConcurrentActivities is high because most activities only wait. A rollout
+	// that holds takes none of them.
 	MaxConcurrentActivities int `mapstructure:"maxConcurrentActivities"`
 	// WorkflowCacheSize is how many rollouts are kept in memory; others are
-	// replayed when something happens to them. About 25 kB each.
+	// replayed when something happens to them. About 143 KiB each (measured, see
+	// docs/benchmark.md), which only rollouts that are open cost.
 	WorkflowCacheSize int `mapstructure:"workflowCacheSize"`
 	// Namespaces to watch; all where empty.
 	Namespaces []string `mapstructure:"namespaces"`

@@ -36,6 +36,7 @@ var measurements = []measurement{
 	{"first-weight", "image change to first weight", 10 * time.Minute, measureFirstWeight},
 	{"promote", "promote to a changed weight", 10 * time.Minute, measurePromote},
 	{"abort", "abort to weight 0", 10 * time.Minute, measureAbort},
+	{"abort-client", "abort to answers without the new version", 20 * time.Minute, measureAbortClient},
 	{"seed", "the seed's whole rollout, its requests and events", 10 * time.Minute, measureSeed},
 	{"levels", "the seed's rollout with each level of confirmation", 15 * time.Minute, measureLevels},
 	{"mass", "many rollouts at once, confirmed by the gateway", 15 * time.Minute, measureMass},

@@ -12,6 +12,10 @@ const (
 	PromoteMax       = "promote.max"
 	AbortP50         = "abort.p50"
 	AbortMax         = "abort.max"
+	AbortClientP50   = "abort-client.p50"
+	AbortClientP99   = "abort-client.p99"
+	AbortWriteP50    = "abort-client.write.p50"
+	AbortWriteP99    = "abort-client.write.p99"
 	SeedWall         = "seed.wall"
 	SeedMax          = "seed.max"
 	SeedRequests     = "seed.requests"
@@ -83,6 +87,10 @@ var catalogue = []definition{
 	{PromoteMax, "  slowest", milliseconds, 0, Peers{}},
 	{AbortP50, "abort to weight 0, p50", milliseconds, 40, Peers{"66", "191", "9000"}},
 	{AbortMax, "  slowest", milliseconds, 100, Peers{"264", "1700", "12400"}},
+	{AbortClientP50, "abort to the last answer of the new version, at the client, p50", milliseconds, 0, Peers{}},
+	{AbortClientP99, "  p99", milliseconds, 0, Peers{}},
+	{AbortWriteP50, "  of it until weight 0 is written, p50", milliseconds, 0, Peers{}},
+	{AbortWriteP99, "  p99", milliseconds, 0, Peers{}},
 	{SeedWall, "the seed's rollout, 3 s of thought per step, median", seconds, 15, Peers{}},
 	{SeedMax, "  slowest", seconds, 0, Peers{}},
 	{SeedRequests, "API requests of a 3-step rollout, median", none, 24, Peers{"27.6", "109", "199"}},

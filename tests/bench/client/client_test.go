@@ -1,0 +1,48 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAsker(t *testing.T) {
+	var version atomic.Value
+	version.Store("v2")
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+		text, _ := version.Load().(string)
+		if text == "" {
+			out.WriteHeader(http.StatusServiceUnavailable)
+		}
+		out.Header().Set("X-Version", text)
+	}))
+	defer server.Close()
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	a := New(server.URL)
+	done := make(chan struct{})
+	go func() {
+		a.Run(ctx)
+		close(done)
+	}()
+	require.NoError(t, a.Await(ctx, "v2", 3))
+	version.Store("v1")
+	require.NoError(t, a.Await(ctx, "v1", 3))
+	last := a.Last("v2")
+	require.False(t, last.IsZero())
+	require.NoError(t, a.Await(ctx, "v1", 3))
+	require.Equal(t, last, a.Last("v2"), "v2 does not answer any more")
+	require.True(t, a.Last("v3").IsZero())
+	require.NoError(t, a.Lost())
+	version.Store("")
+	require.Eventually(t, func() bool { return a.Lost() != nil }, time.Minute, time.Millisecond)
+	require.ErrorContains(t, a.Lost(), "503")
+	stop()
+	<-done
+	require.ErrorIs(t, a.Await(ctx, "v1", 1), context.Canceled)
+}

@@ -88,6 +88,9 @@ func (a *Asker) ask(ctx context.Context) (version string, err error) {
 func (a *Asker) note(version string, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if err != nil && len(a.seen) == 0 {
+		return // the gateway does not know the application yet
+	}
 	a.asked++
 	if err != nil {
 		a.lost++
@@ -127,7 +130,8 @@ func (a *Asker) Last(version string) time.Time {
 	return a.seen[version].last
 }
 
-// Lost returns an error if any request was not answered with 200.
+// Lost returns an error if any request was not answered with 200, since the first
+// that was.
 func (a *Asker) Lost() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

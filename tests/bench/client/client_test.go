@@ -13,10 +13,12 @@ import (
 
 func TestAsker(t *testing.T) {
 	var version atomic.Value
-	version.Store("v2")
+	var early atomic.Int64
+	version.Store("")
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
 		text, _ := version.Load().(string)
 		if text == "" {
+			early.Add(1)
 			out.WriteHeader(http.StatusServiceUnavailable)
 		}
 		out.Header().Set("X-Version", text)
@@ -30,6 +32,8 @@ func TestAsker(t *testing.T) {
 		a.Run(ctx)
 		close(done)
 	}()
+	require.Eventually(t, func() bool { return early.Load() > 0 }, time.Minute, time.Millisecond)
+	version.Store("v2")
 	require.NoError(t, a.Await(ctx, "v2", 3))
 	version.Store("v1")
 	require.NoError(t, a.Await(ctx, "v1", 3))

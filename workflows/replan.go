@@ -18,6 +18,8 @@ func (r *run) judgeReplan(m Message) (string, error) {
 	switch {
 	case m.Rollout == nil || len(m.Rollout.Steps) == 0:
 		return "", errors.New("send the edited document with its steps")
+	case !possible(m.Rollout.Steps):
+		return "", errors.New("the edited document has a weight that is not from 0 to 100, or a hold that is not known: let sluice send it, which checks it")
 	case m.Rollout.Workload != doc.Workload || m.Rollout.Namespace != doc.Namespace:
 		return "", errors.New("the workload cannot be changed while it is rolled out: abort first")
 	case m.Rollout.Traffic.Service != doc.Traffic.Service || m.Rollout.Traffic.Ingress != doc.Traffic.Ingress:
@@ -30,6 +32,18 @@ func (r *run) judgeReplan(m Message) (string, error) {
 		return "", errors.New("too early: the rollout is being checked")
 	}
 	return "going on by the edited document", nil
+}
+
+// possible says whether steps can be taken at all. A document is checked by those
+// that send it, but a signal can be written by hand.
+func possible(steps []config.Step) bool {
+	for _, s := range steps {
+		known := s.Hold.Mode == config.HoldNone || s.Hold.Mode == config.HoldApproval || s.Hold.Mode == config.HoldTimed
+		if !known || s.Weight != nil && (*s.Weight < 0 || *s.Weight > 100) {
+			return false
+		}
+	}
+	return true
 }
 
 // replan takes over an edited document. Where only holds differ the step goes on

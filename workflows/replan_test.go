@@ -93,13 +93,15 @@ func TestEditedHoldCountsFromItsBeginning(t *testing.T) {
 
 func TestEditsThatAreRefused(t *testing.T) {
 	b := newBench(t)
-	other, route, empty, isolation := seed(), seed(), seed(), seedBySelector()
+	other, route, empty, isolation, heavy, holdless := seed(), seed(), seed(), seedBySelector(), seed(), seed()
+	heavy.Steps = []config.Step{{Weight: new(500), Hold: config.Hold{Mode: config.HoldNone}}}
+	holdless.Steps = []config.Step{{Weight: new(5)}}
 	other.Workload.Name = "another"
 	route.Traffic.Ingress.Name = "another"
 	empty.Steps = nil
-	wants := []string{"workload cannot be changed", "route cannot be changed", "with its steps", "isolation cannot be changed"}
+	wants := []string{"workload cannot be changed", "route cannot be changed", "with its steps", "isolation cannot be changed", "not from 0 to 100", "a hold that is not known"}
 	answers := make([]*answer, len(wants))
-	for i, doc := range []config.Rollout{other, route, empty, isolation} {
+	for i, doc := range []config.Rollout{other, route, empty, isolation, heavy, holdless} {
 		answers[i] = b.update(time.Duration(i+1)*time.Minute, workflows.VerbReplan, workflows.Message{Rollout: &doc})
 	}
 	b.signal(time.Hour, workflows.VerbAbort, nil)

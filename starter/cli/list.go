@@ -82,15 +82,17 @@ func (o *listOptions) run(a *app, cmd *cobra.Command) error {
 		if err != nil {
 			return err
 		}
-		return a.print(rows, func(p *page) { drawList(p, rows, a.host.Now()) })
+		return a.print(rows, func(p *page) {
+			if len(rows) == 0 {
+				p.paragraph(stylePlain, "", "  ", noRows(filter))
+				return
+			}
+			drawList(p, rows, a.host.Now())
+		})
 	})
 }
 
 func drawList(p *page, rows []control.Row, now time.Time) {
-	if len(rows) == 0 {
-		p.line(stylePlain, "no rollouts")
-		return
-	}
 	table := [][]string{{"NAMESPACE", "WORKLOAD", "PHASE", "STEP", "REVISION", "STARTED"}}
 	for _, r := range rows {
 		step := ""
@@ -100,4 +102,22 @@ func drawList(p *page, rows []control.Row, now time.Time) {
 		table = append(table, []string{r.Namespace, r.Workload, string(r.Phase), step, r.Revision, age(now.Sub(r.Started)) + " ago"})
 	}
 	p.rows("", table, headed)
+}
+
+// noRows says what was looked for, and how to look further.
+func noRows(f control.Filter) string {
+	text, further := "no open rollouts", []string{"--closed for those that have ended"}
+	if f.Closed {
+		text, further = "no rollouts", nil
+	}
+	if f.Phase != "" {
+		text += " in phase " + string(f.Phase)
+	}
+	if f.Namespace != "" {
+		text, further = text+" in namespace "+f.Namespace, append(further, "-A for all namespaces")
+	}
+	if len(further) == 0 {
+		return text
+	}
+	return text + "; add " + strings.Join(further, " or ")
 }

@@ -157,7 +157,7 @@ func TestStatusOfNothing(t *testing.T) {
 
 	require.Equal(t, ExitError, b.run("status", "web"))
 
-	require.Equal(t, "sluice: no rollout of Deployment/web in namespace shop of cluster here is known to Temporal\n", b.err)
+	require.Equal(t, "sluice: no rollout of Deployment/web in namespace shop of cluster here is known to Temporal: name another namespace with -n; `sluice list -A --closed` shows all\n", b.err)
 }
 
 func TestTemporalIsAway(t *testing.T) {

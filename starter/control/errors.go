@@ -39,9 +39,9 @@ type NotFound struct {
 	ID string
 }
 
-// Error names the workload.
+// Error names the workload and where to look for it.
 func (e *NotFound) Error() string {
-	return fmt.Sprintf("no rollout of %s is known to Temporal", Subject(e.ID))
+	return fmt.Sprintf("no rollout of %s is known to Temporal: name another namespace with -n; `sluice list -A --closed` shows all", Subject(e.ID))
 }
 
 // Ended is the error of Send where the rollout is closed.

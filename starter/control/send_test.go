@@ -123,15 +123,21 @@ func TestAbortWaitsLess(t *testing.T) {
 
 func TestSendWithoutAnOpenRollout(t *testing.T) {
 	gone := serviceerror.NewNotFound("workflow execution already completed")
+	// The server answers, however busy the machine is.
+	patient := func(t *testing.T, f *frontend) *Client {
+		c := newClient(t, f)
+		c.opts.AnswerTimeout = time.Minute
+		return c
+	}
 	t.Run("ended", func(t *testing.T) {
 		f := &frontend{update: failing(gone), describe: describes(described(t, enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, "", 0))}
-		_, err := newClient(t, f).Send(t.Context(), testID, workflows.VerbPromote, workflows.Message{}, SendOptions{})
+		_, err := patient(t, f).Send(t.Context(), testID, workflows.VerbPromote, workflows.Message{}, SendOptions{})
 		require.EqualError(t, err, "the rollout of Deployment/web in namespace shop of cluster here has ended (Completed at 2026-03-01T10:05:00Z): start a new one")
 	})
 	t.Run("never there", func(t *testing.T) {
-		_, err := newClient(t, &frontend{update: failing(gone)}).Send(t.Context(), testID, workflows.VerbPromote, workflows.Message{}, SendOptions{})
+		_, err := patient(t, &frontend{update: failing(gone)}).Send(t.Context(), testID, workflows.VerbPromote, workflows.Message{}, SendOptions{})
 		require.True(t, IsNotFound(err))
-		require.EqualError(t, err, "no rollout of Deployment/web in namespace shop of cluster here is known to Temporal")
+		require.EqualError(t, err, "no rollout of Deployment/web in namespace shop of cluster here is known to Temporal: name another namespace with -n; `sluice list -A --closed` shows all")
 	})
 	t.Run("ended before the signal", func(t *testing.T) {
 		f := &frontend{

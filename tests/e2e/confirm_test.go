@@ -134,10 +134,7 @@ func TestCanaryConfirmedByGrace(t *testing.T) {
 	require.EqualValues(t, "grace", s.Confirmation.Level)
 	require.GreaterOrEqual(t, s.Confirmation.Millis, int64(5000))
 	r.sluice("promote", harness.Demo, "--full")
-	r.await(workflows.PhasePromoted, 0)
-	r.checkShare("promoted", "v2", 100)
-	r.finish()
-	r.restored("v2")
+	r.promoted("v2")
 }
 
 // TestWorkerKilledInAGrace kills the worker in the middle of a wait that nothing

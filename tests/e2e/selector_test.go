@@ -69,25 +69,15 @@ func TestSelectorSeedCanary(t *testing.T) {
 	r.holdAt(2, 30, "v2")
 	r.requireNarrowed()
 	r.sluice("promote", harness.Demo)
-	r.await(workflows.PhasePromoted, 0)
-	r.checkShare("promoted", "v2", 100)
-	r.finish()
-	r.restored("v2")
+	r.promoted("v2")
 }
 
 func TestSelectorAB(t *testing.T) {
 	r := newRollout(t)
 	r.startBySelector("rollout-ab.yaml", "v2")
-	r.await(workflows.PhaseHolding, 1)
-	_, err := r.load.Mark(r.ctx, "hold")
-	require.NoError(t, err)
-	w := r.awaitAnswers("hold", sample)
-	require.InDelta(t, 1, w.Cohorts[harness.Android].Share("v2"), 0)
-	require.InDelta(t, 1, w.Cohorts[harness.Everyone].Share("v1"), 0)
+	r.splitByCohort()
 	r.sluice("promote", harness.Demo)
-	r.await(workflows.PhasePromoted, 0)
-	r.finish()
-	r.restored("v2")
+	r.promoted("v2")
 }
 
 func TestSelectorAbort(t *testing.T) {
@@ -126,10 +116,7 @@ func TestSelectorNewRevisionAtStep1(t *testing.T) {
 	r.requireNarrowed()
 	r.holdAt(1, 10, "v3")
 	r.sluice("promote", harness.Demo, "--full")
-	r.await(workflows.PhasePromoted, 0)
-	r.checkShare("promoted", "v3", 100)
-	r.finish()
-	r.restored("v3")
+	r.promoted("v3")
 }
 
 // TestSelectorWorkerKilledWhileNarrowing holds the operation back: the endpoint

@@ -90,6 +90,18 @@ func (r *run) note(ctx workflow.Context, text string) {
 	r.publish(ctx)
 }
 
+// maxRefused bounds, in bytes, what is kept of each text of a message that was
+// refused: a status has to fit into what Temporal carries, whatever is sent.
+const maxRefused = 400
+
+// brief cuts a text that nobody has checked.
+func brief(text string) string {
+	if len(text) <= maxRefused {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxRefused], "") + "..."
+}
+
 // noteDecision keeps a message and what became of it.
 func (r *run) noteDecision(ctx workflow.Context, verb Verb, m Message, via, text string, refused error) {
 	d := Decision{
@@ -97,7 +109,7 @@ func (r *run) noteDecision(ctx workflow.Context, verb Verb, m Message, via, text
 		Accepted: refused == nil, Text: text,
 	}
 	if refused != nil {
-		d.Text = refused.Error()
+		d.By, d.Reason, d.Text = brief(m.By), brief(m.Reason), brief(refused.Error())
 	}
 	r.decisions = bounded(append(r.decisions, d))
 	r.note(ctx, d.String())

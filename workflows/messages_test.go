@@ -1,8 +1,11 @@
 package workflows_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -44,6 +47,27 @@ func TestTwoAnonymousClicksPromoteOneStep(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, refusals(result.Decisions), 1)
 	require.Contains(t, refusals(result.Decisions)[0], "promoted less than")
+}
+
+// TestLongMessagesDoNotFillTheStatus: Temporal carries 2 MB at most, so that a
+// status with everything that anybody sent could be neither asked for nor kept.
+func TestLongMessagesDoNotFillTheStatus(t *testing.T) {
+	b := newBench(t)
+	long := strings.Repeat("é", 100_000)
+	for range 12 {
+		b.signal(time.Minute, workflows.VerbPromote, workflows.Message{By: long, Reason: long})
+		b.signal(time.Minute, workflows.VerbPause, workflows.Message{Revision: long})
+	}
+	b.signal(time.Hour, workflows.VerbAbort, nil)
+	result, err := b.run(seed())
+	require.NoError(t, err)
+	require.Len(t, refusals(result.Decisions), 24)
+	text, err := json.Marshal(result)
+	require.NoError(t, err)
+	require.Less(t, len(text), 100_000)
+	for _, d := range result.Decisions {
+		require.True(t, utf8.ValidString(d.By+d.Reason+d.Text))
+	}
 }
 
 func TestAMessageThatArrivesTwiceActsOnce(t *testing.T) {

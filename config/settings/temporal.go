@@ -3,6 +3,7 @@ package settings
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
@@ -21,6 +22,9 @@ func TemporalOptions(s Settings) (client.Options, error) {
 		return client.Options{}, fmt.Errorf("reading the Temporal configuration: %w", err)
 	}
 	profile.Address = cmp.Or(s.Temporal.Address, profile.Address, client.DefaultHostPort)
+	if err := checkAddress(profile.Address); err != nil {
+		return client.Options{}, err
+	}
 	profile.Namespace = cmp.Or(s.Temporal.Namespace, profile.Namespace, client.DefaultNamespace)
 	profile.APIKey = cmp.Or(s.Temporal.APIKey.Reveal(), profile.APIKey)
 	options, err := profile.ToClientOptions(envconfig.ToClientOptionsRequest{})
@@ -28,4 +32,14 @@ func TemporalOptions(s Settings) (client.Options, error) {
 		return client.Options{}, fmt.Errorf("reading the Temporal configuration: %w", err)
 	}
 	return options, nil
+}
+
+// checkAddress refuses what is certainly no address of Temporal. Others are left
+// to gRPC, which knows more forms than host:port.
+func checkAddress(address string) error {
+	url := strings.HasPrefix(address, "http://") || strings.HasPrefix(address, "https://")
+	if url || !strings.Contains(address, ":") {
+		return fmt.Errorf("reading the Temporal configuration: address %q (--temporal-address, TEMPORAL_ADDRESS or the profile) is not host:port: write it like %s", address, client.DefaultHostPort)
+	}
+	return nil
 }

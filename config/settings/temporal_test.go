@@ -83,3 +83,20 @@ func TestLogger(t *testing.T) {
 	require.NoError(t, json.Unmarshal(out.Bytes(), &line))
 	require.Equal(t, "shown", line["msg"])
 }
+
+func TestTemporalAddressIsRefusedByName(t *testing.T) {
+	for address, good := range map[string]bool{
+		"nonsense": false, "http://localhost:7233": false, "https://temporal.example.com": false,
+		"localhost:7233": true, "[::1]:7233": true, "dns:///temporal.example.com:7233": true, "unix:/run/temporal": true,
+	} {
+		var s Settings
+		s.Temporal.Address = address
+		_, err := TemporalOptions(s)
+		if good {
+			require.NoError(t, err, address)
+			continue
+		}
+		require.ErrorContains(t, err, `address "`+address+`" (--temporal-address`)
+		require.ErrorContains(t, err, "host:port")
+	}
+}

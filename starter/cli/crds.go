@@ -47,6 +47,9 @@ func (o *crdsOptions) run(a *app, cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if _, err := reach(config); err != nil {
+		return err
+	}
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return fmt.Errorf("connecting to the cluster at %s: %w", config.Host, err)

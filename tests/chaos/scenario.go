@@ -14,8 +14,9 @@ type Scenario struct {
 	Name string
 	// Pods of the workload.
 	Pods int
-	// Steps of the document.
-	Steps []config.Step
+	// Steps of the document, and how canary pods are kept apart.
+	Steps     []config.Step
+	Isolation config.Isolation
 	// Holds is what is done at the first hold, the second, and so on; at all
 	// others the step is promoted.
 	Holds []Act
@@ -90,6 +91,12 @@ func Scenarios() []Scenario {
 		{Name: "ab-abort", Pods: 5, Steps: ab, Holds: []Act{abort}},
 		{Name: "ab-revise", Pods: 4, Steps: ab, Holds: []Act{revise}},
 		{Name: "ab-then-weight", Pods: 4, Steps: []config.Step{ab[0], mixed, canary[1]}},
+		{Name: "selector", Pods: 5, Steps: canary, Isolation: config.IsolateBySelector},
+		{Name: "selector-abort", Pods: 5, Steps: canary, Isolation: config.IsolateBySelector, Holds: []Act{promote, abort}},
+		{Name: "selector-abort-promotion", Pods: 5, Steps: canary[:1], Isolation: config.IsolateBySelector, Promoting: abort},
+		{Name: "selector-ab", Pods: 4, Steps: ab, Isolation: config.IsolateBySelector},
+		{Name: "selector-revise", Pods: 4, Steps: canary[:1], Isolation: config.IsolateBySelector, Holds: []Act{revise}},
+		{Name: "selector-one-pod", Pods: 1, Steps: canary[:1], Isolation: config.IsolateBySelector},
 	}
 }
 
@@ -97,8 +104,8 @@ func Scenarios() []Scenario {
 func (s Scenario) document(namespace string) config.Rollout {
 	return config.Rollout{
 		Source: "chaos", Name: "demo", Namespace: namespace,
-		Workload:  config.ObjectRef{APIVersion: "apps/v1", Kind: "Deployment", Name: "demo"},
-		Steps:     s.Steps,
+		Workload: config.ObjectRef{APIVersion: "apps/v1", Kind: "Deployment", Name: "demo"},
+		Steps:    s.Steps, Isolation: s.Isolation,
 		Deadline:  config.Duration(10 * time.Minute),
 		OnFailure: config.FailurePause,
 		Traffic: config.Traffic{

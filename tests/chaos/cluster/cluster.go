@@ -60,7 +60,7 @@ type Cluster struct {
 // life is what is known of one pod.
 type life struct {
 	created, ready, stopped time.Time
-	image                   string
+	name, image             string
 }
 
 // New returns a cluster without objects. Run starts its controllers.

@@ -70,7 +70,7 @@ func (c *Cluster) create(rs *appsv1.ReplicaSet) {
 		Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIP: fmt.Sprintf("10.1.%d.%d", c.ips/250, 1+c.ips%250)},
 	}
 	setReady(p, corev1.ConditionFalse)
-	l := &life{created: time.Now(), image: p.Spec.Containers[0].Image}
+	l := &life{name: p.Name, created: time.Now(), image: p.Spec.Containers[0].Image}
 	c.mu.Lock()
 	c.pods[p.UID], c.byIP[p.Status.PodIP] = l, l
 	c.mu.Unlock()
@@ -139,6 +139,16 @@ func (c *Cluster) ImageOf(ip string) string {
 	defer c.mu.Unlock()
 	if l := c.byIP[ip]; l != nil {
 		return l.image
+	}
+	return ""
+}
+
+// NameOf returns the name of the pod with an address.
+func (c *Cluster) NameOf(ip string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l := c.byIP[ip]; l != nil {
+		return l.name
 	}
 	return ""
 }

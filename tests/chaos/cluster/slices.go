@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"maps"
 	"reflect"
 	"time"
 
@@ -23,8 +24,10 @@ func (c *Cluster) publish() {
 }
 
 func (c *Cluster) publishOf(s *corev1.Service) {
+	marks := map[string]string{discoveryv1.LabelServiceName: s.Name}
+	maps.Copy(marks, s.Labels)
 	slice := &discoveryv1.EndpointSlice{
-		ObjectMeta:  metav1.ObjectMeta{Name: s.Name + "-slice", Namespace: s.Namespace, Labels: map[string]string{discoveryv1.LabelServiceName: s.Name}},
+		ObjectMeta:  metav1.ObjectMeta{Name: s.Name + "-slice", Namespace: s.Namespace, Labels: marks},
 		AddressType: discoveryv1.AddressTypeIPv4, Endpoints: []discoveryv1.Endpoint{},
 	}
 	for _, p := range s.Spec.Ports {
@@ -46,7 +49,7 @@ func (c *Cluster) publishOf(s *corev1.Service) {
 	c.mu.Lock()
 	old, known := c.objects[key(slice)].(*discoveryv1.EndpointSlice)
 	c.mu.Unlock()
-	if !known || !reflect.DeepEqual(old.Endpoints, slice.Endpoints) || !reflect.DeepEqual(old.Ports, slice.Ports) {
+	if !known || !maps.Equal(old.Labels, marks) || !reflect.DeepEqual(old.Endpoints, slice.Endpoints) || !reflect.DeepEqual(old.Ports, slice.Ports) {
 		c.Put(slice)
 	}
 }

@@ -203,11 +203,13 @@ func (g *Replica) decide(route *route, r oracle.Request) oracle.Decision {
 
 // Exposure is what a replica may do with requests now: the weight of canary, and
 // whether a match leads there; Open are the pods that it could choose on either
-// side, by their addresses.
+// side, by their addresses, and OpenToStable those for requests to stable, none
+// where there are no such requests.
 type Exposure struct {
 	Weight, Total int
 	Match         bool
 	Open          map[string]bool
+	OpenToStable  []string
 	Stable        int
 	Canary        int
 	Routed        bool
@@ -236,6 +238,7 @@ func (g *Replica) Exposed(path string) Exposure {
 		toStable = true
 	}
 	if toStable {
+		e.OpenToStable = route.stable.open
 		for _, pod := range route.stable.open {
 			e.Open[pod] = true
 		}

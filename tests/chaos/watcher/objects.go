@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 
@@ -31,6 +32,7 @@ type ledger struct {
 	created map[string]int
 	deleted map[string]int
 	canary  *corev1.Service
+	service *corev1.Service
 	scaled  bool
 }
 
@@ -89,7 +91,10 @@ func (w *Watcher) record(event watch.EventType, obj runtime.Object) {
 			w.replaced(o)
 		}
 	case *corev1.Service:
-		w.owned(event, "Service "+o.Name, obj)
+		w.owned(event, "Service "+o.Name, w.unselected(o))
+		if o.Name == w.Document.Traffic.Service {
+			w.narrowed(o)
+		}
 		if o.Name == w.Document.Traffic.Service+"-canary" {
 			w.selector(event, o)
 		}
@@ -218,19 +223,22 @@ func (w *Watcher) promoting() bool {
 // more often than it was deleted.
 func (w *Watcher) terminal() {
 	for _, d := range w.Cluster.Deployments() {
-		w.clean("Deployment "+d.Name, d.Annotations, d.Finalizers)
+		w.clean("Deployment "+d.Name, d.ObjectMeta)
 		if d.Spec.Paused {
 			w.breaks("I13", "Deployment %s is paused in the end", d.Name)
 		}
 	}
 	for _, s := range w.Cluster.Services() {
-		w.clean("Service "+s.Name, s.Annotations, s.Finalizers)
+		w.clean("Service "+s.Name, s.ObjectMeta)
+		if before, users := w.objects.before["Service "+s.Name]; users && fixed(s) != before {
+			w.breaks("I13", "Service %s is not as it was: %s, was %s", s.Name, fixed(s), before)
+		}
 	}
 	for _, k := range w.Cluster.Ingresses() {
-		w.clean("Ingress "+k.Name, k.Annotations, k.Finalizers)
+		w.clean("Ingress "+k.Name, k.ObjectMeta)
 	}
 	for _, b := range w.Cluster.Budgets() {
-		w.clean("PodDisruptionBudget "+b.Name, b.Annotations, b.Finalizers)
+		w.clean("PodDisruptionBudget "+b.Name, b.ObjectMeta)
 	}
 	for name, n := range w.objects.created {
 		if n > 1 {
@@ -239,16 +247,21 @@ func (w *Watcher) terminal() {
 	}
 }
 
-func (w *Watcher) clean(name string, notes map[string]string, finalizers []string) {
+func (w *Watcher) clean(name string, m metav1.ObjectMeta) {
 	if _, users := w.objects.before[name]; !users {
 		w.breaks("I13", "%s is left", name)
 	}
-	for key := range notes {
+	for key := range m.Annotations {
 		if strings.HasPrefix(key, own) {
 			w.breaks("I13", "annotation %s is left on %s", key, name)
 		}
 	}
-	if len(finalizers) > 0 {
-		w.breaks("I13", "finalizers %v are left on %s", finalizers, name)
+	for key := range m.Labels {
+		if strings.HasPrefix(key, own) {
+			w.breaks("I13", "label %s is left on %s", key, name)
+		}
+	}
+	if len(m.Finalizers) > 0 {
+		w.breaks("I13", "finalizers %v are left on %s", m.Finalizers, name)
 	}
 }

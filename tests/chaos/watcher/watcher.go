@@ -120,13 +120,14 @@ func (w *Watcher) Scaled(n int) {
 
 // look checks what holds in every state.
 func (w *Watcher) look() {
-	stable, canary := w.ready(w.Document.Traffic.Service), w.ready(w.Document.Traffic.Service+"-canary")
+	stable, canary := w.ready(w.Document.Traffic.Service, false), w.ready(w.Document.Traffic.Service+"-canary", true)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, g := range w.Replicas {
 		e := g.Exposed(w.Path)
 		w.follow(g, e)
 		w.capacity(g.Name, e, stable, canary)
+		w.mixed(g.Name, e)
 	}
 }
 
@@ -176,15 +177,16 @@ func (w *Watcher) needStable(e gateway.Exposure) int {
 	return (w.pods*(100-e.Weight) + 99) / 100
 }
 
-// ready counts the endpoints of a Service that are published as ready.
-func (w *Watcher) ready(service string) int {
+// ready counts the endpoints of a Service that are published as ready and are
+// pods of canary, or are not.
+func (w *Watcher) ready(service string, canary bool) int {
 	n := 0
 	for _, slice := range w.Cluster.Slices() {
 		if slice.Namespace != w.Document.Namespace || slice.Labels[discoveryv1.LabelServiceName] != service {
 			continue
 		}
 		for _, e := range slice.Endpoints {
-			if e.Conditions.Ready != nil && *e.Conditions.Ready {
+			if e.Conditions.Ready != nil && *e.Conditions.Ready && w.ofCanary(e.TargetRef.Name) == canary {
 				n++
 			}
 		}

@@ -69,7 +69,8 @@ func TestUndisturbed(t *testing.T) {
 				report := reference(t, run)
 				require.Empty(t, report.Problems, repeat(run))
 				require.NotEmpty(t, report.Writes)
-				t.Logf("%s in %s, %d requests, writes: %q", report.Outcome, report.Took, report.Asked, report.Writes)
+				t.Logf("%s in %s, %d requests, %d probes, writes: %q", report.Outcome, report.Took, report.Asked, report.Probes, report.Writes)
+				require.Equal(t, scenario.Probe != nil, report.Probes > 0, "%d probes", report.Probes)
 				require.Equal(t, expected(scenario), report.Outcome)
 			})
 		}

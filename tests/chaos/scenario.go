@@ -14,9 +14,12 @@ type Scenario struct {
 	Name string
 	// Pods of the workload.
 	Pods int
-	// Steps of the document, and how canary pods are kept apart.
+	// Steps of the document, how canary pods are kept apart, and the probe that
+	// changes are confirmed by; without one it is the state of the gateway, or its
+	// grace.
 	Steps     []config.Step
 	Isolation config.Isolation
+	Probe     *config.Probe
 	// Holds is what is done at the first hold, the second, and so on; at all
 	// others the step is promoted.
 	Holds []Act
@@ -77,6 +80,9 @@ func Scenarios() []Scenario {
 	promote, abort := Act{Verb: workflows.VerbPromote}, Act{Verb: workflows.VerbAbort}
 	jump := Act{Verb: workflows.VerbJump, Step: 1}
 	revise := Act{Verb: workflows.VerbRevise}
+	byVersion := &config.Probe{Path: path, Header: "X-Version", Equals: "{tag}"}
+	byPod := &config.Probe{Path: path, Header: "X-Pod", Equals: "{pod}"}
+	byDifference := &config.Probe{Path: path, Header: "X-Version"}
 	return []Scenario{
 		{Name: "canary", Pods: 5, Steps: canary},
 		{Name: "ab", Pods: 5, Steps: ab},
@@ -95,13 +101,20 @@ func Scenarios() []Scenario {
 		{Name: "selector-abort", Pods: 5, Steps: canary, Isolation: config.IsolateBySelector, Holds: []Act{promote, abort}},
 		{Name: "selector-abort-promotion", Pods: 5, Steps: canary[:1], Isolation: config.IsolateBySelector, Promoting: abort},
 		{Name: "selector-ab", Pods: 4, Steps: ab, Isolation: config.IsolateBySelector},
-		{Name: "selector-revise", Pods: 4, Steps: canary[:1], Isolation: config.IsolateBySelector, Holds: []Act{revise}},
 		{Name: "selector-one-pod", Pods: 1, Steps: canary[:1], Isolation: config.IsolateBySelector},
+		{Name: "probe", Pods: 5, Steps: canary, Probe: byVersion},
+		{Name: "probe-pod", Pods: 4, Steps: canary, Probe: byPod},
+		{Name: "probe-abort", Pods: 4, Steps: canary, Probe: byPod, Holds: []Act{promote, abort}},
+		{Name: "probe-ab", Pods: 4, Steps: ab, Probe: byDifference},
 	}
 }
 
 // document is the document of a scenario.
 func (s Scenario) document(namespace string) config.Rollout {
+	confirm := config.Confirm{Probe: s.Probe}
+	if s.Probe != nil {
+		confirm.Level = config.ConfirmProbe
+	}
 	return config.Rollout{
 		Source: "chaos", Name: "demo", Namespace: namespace,
 		Workload: config.ObjectRef{APIVersion: "apps/v1", Kind: "Deployment", Name: "demo"},
@@ -111,6 +124,7 @@ func (s Scenario) document(namespace string) config.Rollout {
 		Traffic: config.Traffic{
 			Service: "demo", Ingress: config.IngressRef{Name: "demo", Class: "nginx"},
 			Grace: config.Duration(3 * time.Second), ConfirmTimeout: config.Duration(2 * time.Minute),
+			Confirm: confirm,
 		},
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,9 +60,11 @@ type Report struct {
 	State map[string]string
 	// Problems are what must not be; none is good.
 	Problems []string
-	// Asked is how many requests the clients sent; Took how long it was.
-	Asked int
-	Took  time.Duration
+	// Asked is how many requests the clients sent, Probes how many the worker;
+	// Took how long it was.
+	Asked  int
+	Probes int
+	Took   time.Duration
 }
 
 // limit of the virtual time of one run.
@@ -86,6 +89,7 @@ type sim struct {
 	writes     []string
 	problems   []string
 	interfered bool
+	probes     atomic.Int64
 }
 
 // Play runs one rollout to its end, in a bubble of its own.
@@ -120,7 +124,7 @@ func play(t *testing.T, run Run) Report {
 	link.Cut()
 	synctest.Wait()
 	view := s.watcher.Finish()
-	report := Report{Writes: s.writes, State: s.state(), Asked: clients.asked, Took: time.Since(begun)}
+	report := Report{Writes: s.writes, State: s.state(), Asked: clients.asked, Probes: int(s.probes.Load()), Took: time.Since(begun)}
 	report.Outcome = s.outcome()
 	report.Problems = append(append(s.problems, view...), clients.problems...)
 	return report
@@ -170,18 +174,24 @@ func (s *sim) workflowID() string {
 }
 
 // gatewayConfig is how the worker is told of the gateway: one of Traefik can be
-// asked, of the others it knows how long they take at most.
+// asked, of the others it knows how long they take at most, and, where the
+// document has a probe, where their replicas are.
 func (s *sim) gatewayConfig() map[string]gateway.Config {
 	if s.run.careless {
 		return map[string]gateway.Config{"nginx": {Kind: gateway.KindNginx, Grace: new(time.Millisecond)}}
+	}
+	replicas := ""
+	if s.run.Scenario.Probe != nil {
+		replicas = "gateway/traefik"
 	}
 	switch s.run.Personality {
 	case fakegateway.Traefik:
 		return map[string]gateway.Config{"nginx": {Kind: gateway.KindTraefik, Service: "gateway/traefik", APIPort: "api"}}
 	case fakegateway.Nginx:
-		return map[string]gateway.Config{"nginx": {Kind: gateway.KindNginx}}
+		return map[string]gateway.Config{"nginx": {Kind: gateway.KindNginx, Service: replicas}}
+	case fakegateway.GatewayAPI:
 	}
-	return nil
+	return map[string]gateway.Config{"nginx": {Service: replicas}}
 }
 
 // attribute reads a search attribute of the rollout.

@@ -55,7 +55,7 @@ func (s *sim) startWorker() {
 	w := &workerProcess{link: frontend.NewLink()}
 	cluster := kube.New(kube.Options{Client: s.client(w), Logger: silent()})
 	s.must(cluster.Start(context.Background()))
-	gateways, err := gateway.New(s.gatewayConfig(), cluster, fakegateway.API(s.replicas))
+	gateways, err := gateway.New(s.gatewayConfig(), cluster, fakegateway.Transport{Replicas: s.replicas, Application: s.application})
 	s.must(err)
 	connected := s.dial(w.link)
 	options := worker.Options{
@@ -65,7 +65,7 @@ func (s *sim) startWorker() {
 	deciding := worker.New(connected, workflows.TaskQueue, options)
 	workflows.Register(deciding)
 	acting := worker.New(connected, workflows.ActivityTaskQueue(clusterName), options)
-	acting.RegisterActivity(&preflight.Activities{Cluster: cluster, Routes: traffic.Reader{}, Gateway: traffic.Checker{Gateways: gateways}})
+	acting.RegisterActivity(&preflight.Activities{Cluster: cluster, Routes: traffic.Reader{}, Gateway: traffic.Checker{Gateways: gateways, Reach: true}})
 	acting.RegisterActivity(&traffic.Activities{Cluster: cluster, Gateways: gateways})
 	watches := pending.New(connected, silent())
 	acting.RegisterActivity(&workload.Activities{

@@ -78,12 +78,19 @@ func (s *sim) furnishGateway() {
 	s.cluster.Put(&corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "api", Port: 8080}}}})
 	slice := &discoveryv1.EndpointSlice{
 		ObjectMeta:  metav1.ObjectMeta{Name: "traefik-1", Namespace: "gateway", Labels: map[string]string{discoveryv1.LabelServiceName: "traefik"}},
-		AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Name: new("api"), Port: new(int32(8080))}},
+		AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Name: new("api"), Port: new(int32(8080))}, {Name: new("web"), Port: new(int32(fakegateway.DoorPort))}},
 	}
 	for _, g := range s.replicas {
 		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{Addresses: []string{strings.TrimSuffix(g.Address, ":8080")}})
 	}
 	s.cluster.Put(slice)
+}
+
+// application answers for the pod with an address.
+func (s *sim) application(ip string) (pod, tag string, answers bool) {
+	s.probes.Add(1)
+	_, tag, _ = strings.Cut(s.cluster.ImageOf(ip), ":")
+	return s.cluster.NameOf(ip), tag, s.cluster.Answers(ip)
 }
 
 // sizeOf begins the keys under which a state tells the sizes of workloads.

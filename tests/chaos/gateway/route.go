@@ -9,6 +9,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	netv1 "k8s.io/api/networking/v1"
 
+	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/tests/chaos/oracle"
 )
 
@@ -142,8 +143,22 @@ func (r *route) weight() (weight, total int) {
 	return min(max(0, weight), total), total
 }
 
-func (r *route) matches() bool {
-	return r.notes[prefix+"canary-by-header"] != "" || r.notes[prefix+"canary-by-cookie"] != ""
+func (r *route) matches() bool { return Match(r.notes) != "" }
+
+// Match returns the rule of canary annotations that requests of clients may meet
+// whatever the weight is, empty where there is none. The header of a probe is
+// none: no client has it.
+func Match(notes map[string]string) string {
+	rule := ""
+	for _, name := range []string{"canary-by-header", "canary-by-header-value", "canary-by-header-pattern"} {
+		if v := notes[prefix+name]; v != "" && notes[prefix+"canary-by-header"] != config.ProbeHeader {
+			rule += name + "=" + v + " "
+		}
+	}
+	if cookie := notes[prefix+"canary-by-cookie"]; cookie != "" {
+		rule += "canary-by-cookie=" + cookie
+	}
+	return rule
 }
 
 // edf spreads shares evenly: the side whose next turn comes first gets it.

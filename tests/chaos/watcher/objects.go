@@ -158,13 +158,7 @@ func routeOf(event watch.EventType, k *netv1.Ingress) route {
 		return route{}
 	}
 	weight, _ := strconv.Atoi(k.Annotations[prefix+"canary-weight"])
-	match := ""
-	for _, name := range []string{"canary-by-header", "canary-by-header-value", "canary-by-header-pattern", "canary-by-cookie"} {
-		if v := k.Annotations[prefix+name]; v != "" {
-			match += name + "=" + v + " "
-		}
-	}
-	return route{exists: true, weight: weight, match: match}
+	return route{exists: true, weight: weight, match: gateway.Match(k.Annotations)}
 }
 
 // routed is I7 and I17: a route is written when every replica follows the one

@@ -5,6 +5,7 @@ package watcher
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -82,6 +83,13 @@ func (w *Watcher) Finish() []string {
 	w.terminal()
 	w.started = false
 	return w.broken
+}
+
+// Seen returns what must not have been until now.
+func (w *Watcher) Seen() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.broken)
 }
 
 // breaks notes that an invariant is broken, once for each wording.

@@ -103,9 +103,8 @@ func Scenarios() []Scenario {
 		{Name: "selector-ab", Pods: 4, Steps: ab, Isolation: config.IsolateBySelector},
 		{Name: "selector-one-pod", Pods: 1, Steps: canary[:1], Isolation: config.IsolateBySelector},
 		{Name: "probe", Pods: 5, Steps: canary, Probe: byVersion},
-		{Name: "probe-pod", Pods: 4, Steps: canary, Probe: byPod},
-		{Name: "probe-abort", Pods: 4, Steps: canary, Probe: byPod, Holds: []Act{promote, abort}},
 		{Name: "probe-ab", Pods: 4, Steps: ab, Probe: byDifference},
+		{Name: "probe-abort", Pods: 4, Steps: canary, Probe: byPod, Holds: []Act{promote, abort}},
 	}
 }
 

@@ -25,9 +25,6 @@ func (r *rollout) standIn(credentials standin.Credentials) *harness.StandIn {
 // with.
 const limited = `{"spec":{"template":{"spec":{"containers":[{"name":"main","resources":{"limits":{"cpu":"1","memory":"256Mi"},"requests":{"cpu":"1m","memory":"1Mi"}}}]}}}}`
 
-// loose is for quantiles of so few requests that the slowest of them decides.
-const loose = pace + ", max: 2}"
-
 // margin is that of a test that needs few requests.
 const margin = pace + ", test: {margin: {ratio: 2, delta: 0.05}}, onFail: rollback"
 
@@ -35,7 +32,7 @@ const margin = pace + ", test: {margin: {ratio: 2, delta: 0.05}}, onFail: rollba
 func ofGateway(name string) []string {
 	return []string{
 		"{template: " + name + "/success-rate, " + margin + "}", "{template: " + name + "/latency, " + margin + "}",
-		"{template: " + name + "/latency-p50, " + pace + ", maxRatio: 20}", "{template: " + name + "/latency-p95, " + loose, "{template: " + name + "/latency-p99, " + loose,
+		"{template: " + name + "/latency-p50, " + pace + ", maxRatio: 20}", "{template: " + name + "/latency-p95, " + slowest, "{template: " + name + "/latency-p99, " + slowest,
 		"{template: " + name + "/request-rate, " + pace + "}", "{template: " + name + "/error-budget-burn, " + pace + "}",
 	}
 }

@@ -32,6 +32,9 @@ func (a *Activities) NarrowService(ctx context.Context, req NarrowRequest) (Sele
 	if err := a.awaitNarrow(ctx, req, hash); err != nil {
 		return Selection{}, err
 	}
+	if err := a.confirmPresent(ctx, req); err != nil {
+		return Selection{}, err
+	}
 	s, err := a.Cluster.EditService(ctx, req.Ref, false, func(s *corev1.Service) (kube.Patch, error) {
 		// Asked after the Service was read: whoever ends the rollout marks the
 		// workload before the Service, and then the version read is no longer the
@@ -72,6 +75,17 @@ func (a *Activities) WidenService(ctx context.Context, req WidenRequest) (Select
 		return Selection{Kept: kept}, err
 	}
 	return Selection{Kept: kept}, a.confirm(ctx, req.Ref)
+}
+
+// confirmPresent returns when the gateway serves what the Service selects now,
+// where it can be asked for that. A widening that was interrupted is not confirmed:
+// until the gateway takes it, it looks as it will after the narrowing, which would
+// count as confirmed at once.
+func (a *Activities) confirmPresent(ctx context.Context, req NarrowRequest) error {
+	if req.Keep || a.Gateway == nil || !a.Gateway.SeesEndpoints(req.Ref) {
+		return nil
+	}
+	return a.confirm(ctx, req.Ref)
 }
 
 // narrowPatch adds the key; empty where this operation has done so. A key that

@@ -2,6 +2,7 @@ package workload_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,6 +124,30 @@ func (b *bench) requireServiceAs(before *corev1.Service) {
 	for _, m := range after.ManagedFields {
 		require.NotEqual(b.t, release.FieldManager, m.Manager)
 	}
+}
+
+// TestNarrowConfirmsTheWidening narrows after a widening of which nobody knows
+// whether the gateway has taken it.
+func TestNarrowConfirmsTheWidening(t *testing.T) {
+	onBench(t, 3, func(b *bench) {
+		v2 := b.holdBySelector(1, "v2")
+		_, err := b.narrowStable(2)
+		require.NoError(t, err)
+		b.canaryBySelector(3, v2, 3)
+		b.widen(4)
+		b.server.ClearActions()
+		refusing, gateway := errors.New("replica 1 has 3 of 6 servers"), b.gateway
+		gateway.err = refusing
+		narrow := workload.NarrowRequest{Ref: bySelector(5), Side: release.SideStable, Stable: b.stable, Need: 3}
+		_, err = b.NarrowService(b.t.Context(), narrow)
+		require.ErrorIs(t, err, refusing)
+		require.Empty(t, b.server.Writes(), "the gateway does not follow the widening yet")
+		gateway.err, gateway.asked = nil, 0
+		_, err = b.NarrowService(b.t.Context(), narrow)
+		require.NoError(t, err)
+		require.Equal(t, []string{"patch services demo"}, b.server.Writes())
+		require.Equal(t, 2, gateway.asked, "before and after")
+	})
 }
 
 func TestServiceDuringAPromotion(t *testing.T) {

@@ -136,7 +136,9 @@ func newProber(client *http.Client, want Want) (*prober, string) {
 		return nil, "no header tells the route from the one before: the match takes the place of the probe's"
 	case !useInto && !p.Sure:
 		return nil, "several routes may be in force, and a match takes the place of the probe's header"
-	case !useOut && full && want.Weight < 100:
+	case !useOut && full && (want.Weight < 100 || !p.Sure):
+		// Where several routes may be in force, one with all requests looks like the
+		// wanted one until the replica takes another in between.
 		return nil, "every request goes to canary by the route before"
 	}
 	made := &prober{client: client, probe: p, never: rest == 100}

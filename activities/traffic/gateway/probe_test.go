@@ -180,6 +180,7 @@ func TestProbeFallsToGrace(t *testing.T) {
 		"same match":        {probed(30, android, android, true, 10), "no header tells the route from the one before"},
 		"match, unsure":     {probed(30, none, nonce("a"), false, 10), "several routes may be in force"},
 		"all, no header":    {probed(30, nonce("b"), none, true, 100), "every request goes to canary by the route before"},
+		"all twice, unsure": {probed(100, nonce("c"), nonce("b"), false, 100, 0), "every request goes to canary by the route before"},
 		"unusable":          {unusable, "both sides run the same revision"},
 		"endpoints":         {servers, "probes do not show which pods a replica knows"},
 		"pinned, no probe":  {pinned, "the document does not say how to tell canary's answers"},

@@ -105,6 +105,8 @@ func Scenarios() []Scenario {
 		{Name: "probe", Pods: 5, Steps: canary, Probe: byVersion},
 		{Name: "probe-ab", Pods: 4, Steps: ab, Probe: byDifference},
 		{Name: "probe-abort", Pods: 4, Steps: canary, Probe: byPod, Holds: []Act{promote, abort}},
+		{Name: "probe-pod", Pods: 4, Steps: canary, Probe: byPod},
+		{Name: "selector-revise", Pods: 4, Steps: canary[:1], Isolation: config.IsolateBySelector, Holds: []Act{revise}},
 	}
 }
 

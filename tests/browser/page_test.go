@@ -86,8 +86,14 @@ func (p *page) text(ctx context.Context) (string, error) {
 	return oneLine(text), nil
 }
 
-// oneLine makes texts comparable that are broken into lines differently.
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+// straight undoes what Markdown makes of quotation marks.
+var straight = strings.NewReplacer("“", `"`, "”", `"`, "‘", "'", "’", "'")
+
+// oneLine makes texts comparable that are broken into lines differently, and
+// whose quotation marks are drawn differently.
+func oneLine(text string) string {
+	return straight.Replace(strings.Join(strings.Fields(text), " "))
+}
 
 // see waits until all texts can be read on the page. Before each look it presses
 // keys, if any.

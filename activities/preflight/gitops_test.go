@@ -26,6 +26,14 @@ func autoscaler(edit func(*scalingv2.HorizontalPodAutoscaler)) *scalingv2.Horizo
 	return h
 }
 
+// warned is a release that can be made, and what is said about it.
+type warned struct {
+	name string
+	edit func(*appsv1.Deployment)
+	more []runtime.Object
+	want []string
+}
+
 // TestInspectWarnsOfOthers requires one warning for each kind of neighbour that
 // writes the workload, with what to tell it.
 func TestInspectWarnsOfOthers(t *testing.T) {
@@ -34,12 +42,7 @@ func TestInspectWarnsOfOthers(t *testing.T) {
 			d.ManagedFields = append(d.ManagedFields, metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationApply})
 		}
 	}
-	cases := []struct {
-		name string
-		edit func(*appsv1.Deployment)
-		more []runtime.Object
-		want []string
-	}{
+	cases := []warned{
 		{"kubectl alone", nil, nil, nil},
 		{"Argo CD by annotation", func(d *appsv1.Deployment) { d.Annotations["argocd.argoproj.io/tracking-id"] = "x" }, nil,
 			[]string{"Deployment shop/demo: Argo CD keeps it", "ignoreDifferences: [{group: apps, kind: Deployment, name: demo, jsonPointers: [/spec/paused,", "RespectIgnoreDifferences=true"}},
@@ -56,7 +59,7 @@ func TestInspectWarnsOfOthers(t *testing.T) {
 			h.Spec.Behavior = &scalingv2.HorizontalPodAutoscalerBehavior{ScaleDown: &scalingv2.HPAScalingRules{SelectPolicy: new(scalingv2.DisabledPolicySelect)}}
 		})}, []string{"it scales the stable pods only"}},
 	}
-	for _, c := range cases {
+	for _, c := range append(cases, endings...) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				observed, err := inspect(t, demo(c.edit, c.more...), request())

@@ -44,8 +44,8 @@ func (i *inspection) run() error {
 		return nil
 	}
 	for _, check := range []func() error{
-		i.findWorkload, i.checkOwner, i.checkWorkload, i.findStable, i.checkPods, i.propose,
-		i.findService, i.isolate, i.checkMetadata,
+		i.findWorkload, i.checkOwner, i.checkWorkload, i.checkEndings, i.findStable, i.checkPods, i.propose,
+		i.findService, i.checkDoors, i.isolate, i.checkMetadata,
 		i.findIngress, i.checkClass, i.checkOtherCanaries,
 		i.checkNames, i.checkOtherServices, i.checkPolicies, i.checkQuotas, i.checkScalers, i.checkGitOps,
 	} {

@@ -79,7 +79,14 @@ func demo(edit func(d *appsv1.Deployment), more ...runtime.Object) *kubetest.Ser
 	if edit != nil {
 		edit(d)
 	}
-	return kubetest.New(append([]runtime.Object{d, kubetest.Service(), kubetest.Ingress()}, more...)...)
+	return kubetest.New(append([]runtime.Object{d, typed(corev1.ServiceTypeClusterIP), kubetest.Ingress()}, more...)...)
+}
+
+// typed is the Service of the fixtures with another type.
+func typed(t corev1.ServiceType) *corev1.Service {
+	s := kubetest.Service()
+	s.Spec.Type = t
+	return s
 }
 
 func TestInspectObserves(t *testing.T) {

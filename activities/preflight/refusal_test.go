@@ -259,7 +259,7 @@ func TestIsolation(t *testing.T) {
 var long = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.aaaaaaa"
 
 func changedService(edit func(*corev1.Service)) *corev1.Service {
-	s := kubetest.Service()
+	s := typed(corev1.ServiceTypeClusterIP)
 	edit(s)
 	return s
 }

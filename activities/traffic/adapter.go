@@ -50,6 +50,9 @@ type Capabilities struct {
 	// StickyAtZero says that clients with a session cookie may stay on canary at
 	// weight 0, so that only removing the route empties it.
 	StickyAtZero bool
+	// OwnPathsOnly says that a canary takes requests of the paths of its own
+	// Ingress only, and none of those that reach the same Service by another.
+	OwnPathsOnly bool
 }
 
 // ClassNginx is the class of gateways that read the annotations of

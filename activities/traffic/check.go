@@ -55,8 +55,8 @@ type Finding struct {
 const graceMargin = 2 * time.Second
 
 // CheckRoute renders every step, looks for paths that a canary would take
-// requests from, chooses the level of confirmation, and asks stable what it
-// answers to a probe.
+// requests from and for ways to the Service that it would not cover, chooses the
+// level of confirmation, and asks stable what it answers to a probe.
 func (c Checker) CheckRoute(ctx context.Context, in Check) Finding {
 	f := &Finding{}
 	class, pinned, probe := in.Ref.Class, in.Ref.Confirm.Level, in.Ref.Confirm.Probe
@@ -64,6 +64,7 @@ func (c Checker) CheckRoute(ctx context.Context, in Check) Finding {
 	f.Confirm = c.Gateways.Describe(class, level, probe)
 	c.render(f, in, level)
 	c.shadows(f, in)
+	c.ways(f, in)
 	if why := c.Gateways.Available(class, level, probe); why != "" {
 		f.object("trafficRoutings[].confirm.level: "+string(pinned), why,
 			"leave the level out for the best that there is, or tell the worker of the gateway's Service (--gateway)")

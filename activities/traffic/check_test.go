@@ -44,6 +44,17 @@ func longer(class string) *networkingv1.Ingress {
 	return other
 }
 
+// otherWay is another Ingress that leads to the Service of the fixtures.
+func otherWay(change func(*networkingv1.Ingress)) *networkingv1.Ingress {
+	other := kubetest.Ingress()
+	other.Name = "other"
+	other.Spec.Rules[0].HTTP.Paths[0].Path = "/other"
+	if change != nil {
+		change(other)
+	}
+	return other
+}
+
 func TestCheckRoute(t *testing.T) {
 	type gateways = gateway.Config
 	cases := map[string]struct {
@@ -68,6 +79,25 @@ func TestCheckRoute(t *testing.T) {
 			problem: "Ingress shop/other: requests for a.b/version that match would go to the canary of path /version"},
 		"not on another gateway": {in: check(func(in *Check) { in.All = append(in.All, longer("nginx")) }), gateway: gateways{Kind: gateway.KindNginx}, confirm: "grace: 10s after each change"},
 		"not of another class":   {in: check(func(in *Check) { in.All = append(in.All, longer("inner")) }), gateway: gateways{Kind: gateway.KindTraefik}, confirm: "grace: 5s after each change"},
+		"affinity": {in: check(func(in *Check) { in.Ingress.Annotations[annotationAffinity] = "cookie" }), gateway: gateways{Kind: gateway.KindNginx},
+			object: "Ingress shop/demo annotation nginx.ingress.kubernetes.io/affinity", problem: "a client stays on the side that answered it first"},
+		"affinity of another Ingress of the Service": {in: check(func(in *Check) {
+			in.All = append(in.All, otherWay(func(other *networkingv1.Ingress) { other.Annotations[annotationAffinity] = "cookie" }))
+		}), gateway: gateways{Kind: gateway.KindNginx}, object: "Ingress shop/other annotation", problem: "a client stays"},
+		"affinity below the weight": {in: check(func(in *Check) { in.Ingress.Annotations[annotationAffinity] = "cookie" }), gateway: gateways{Kind: gateway.KindTraefik},
+			confirm: "grace: 5s after each change"},
+		"another Ingress of the Service": {in: check(func(in *Check) { in.All = append(in.All, otherWay(nil)) }), gateway: gateways{Kind: gateway.KindNginx},
+			confirm: "grace: 10s after each change"},
+		"another Ingress of the Service, by Higress": {in: check(func(in *Check) {
+			in.Ref.Class = ClassHigress
+			in.All = append(in.All, otherWay(nil))
+		}), gateway: gateways{Kind: gateway.KindHigress}, object: "Ingress shop/other", problem: "it routes to Service demo too"},
+		"the default backend": {in: check(func(in *Check) {
+			in.Ingress.Spec.DefaultBackend = &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: in.Ref.Service}}
+		}), gateway: gateways{Kind: gateway.KindTraefik}, object: "Ingress shop/demo spec.defaultBackend", problem: "no canary takes requests of a default backend"},
+		"the default backend of ingress-nginx": {in: check(func(in *Check) {
+			in.Ingress.Spec.DefaultBackend = &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: in.Ref.Service}}
+		}), gateway: gateways{Kind: gateway.KindNginx}, confirm: "grace: 10s after each change"},
 		"pinned state": {in: check(func(in *Check) { in.Ref.Confirm.Level = LevelState }), gateway: gateways{Kind: gateway.KindNginx},
 			object: "trafficRoutings[].confirm.level: state", problem: "has no state API"},
 		"too little time": {in: check(func(in *Check) { in.Rollout.Traffic.ConfirmTimeout = config.Duration(10 * time.Second) }), gateway: gateways{Kind: gateway.KindNginx},

@@ -32,7 +32,7 @@ var cookieWord = regexp.MustCompile(`^[-_A-Za-z0-9]+$`)
 
 // Capabilities is the row of Higress in the matrix.
 func (higress) Capabilities() Capabilities {
-	return Capabilities{Headers: 1, Cookies: 1, StablePods: 1}
+	return Capabilities{Headers: 1, Cookies: 1, StablePods: 1, OwnPathsOnly: true}
 }
 
 // Render builds the canary Ingress as for ingress-nginx, with the annotations

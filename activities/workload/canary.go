@@ -9,6 +9,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"sluice.dev/sluice/activities/kube"
@@ -39,10 +40,7 @@ func (a *Activities) EnsureCanary(ctx context.Context, req CanaryRequest) (Pods,
 	if err != nil {
 		return Pods{}, err
 	}
-	_, _, err = a.Cluster.EnsureBudget(ctx, req.Ref, req.Ref.CanaryBudget(), kube.Own{TrustCache: true}, func(b *policyv1.PodDisruptionBudget) {
-		shapeBudget(b, req.Ref)
-	})
-	if err != nil {
+	if err := a.ensureBudget(ctx, req, held); err != nil {
 		return Pods{}, err
 	}
 	canary, _, err := a.Cluster.EnsureDeployment(ctx, req.Ref, req.Ref.CanaryDeployment(), kube.Own{}, func(d *appsv1.Deployment) {
@@ -52,6 +50,30 @@ func (a *Activities) EnsureCanary(ctx context.Context, req CanaryRequest) (Pods,
 		return Pods{}, err
 	}
 	return a.awaitCanary(ctx, req, canary)
+}
+
+// ensureBudget protects canary pods, unless a budget of the user does: Kubernetes
+// evicts no pod that has two, so that the drain of a node would wait for the end
+// of the rollout.
+func (a *Activities) ensureBudget(ctx context.Context, req CanaryRequest, held *appsv1.Deployment) error {
+	pods := labels.Set(CanaryTemplate(held.Spec.Template, req).Labels)
+	budgets, err := a.Cluster.Budgets(req.Ref.Namespace).List(labels.Everything())
+	if err != nil {
+		return fmt.Errorf("listing PodDisruptionBudgets: %w", err)
+	}
+	for _, b := range budgets {
+		if b.Labels[release.LabelRollout] == req.Ref.ID {
+			continue
+		}
+		// One that cannot be read would not have been stored.
+		if s, err := metav1.LabelSelectorAsSelector(b.Spec.Selector); err == nil && s.Matches(pods) {
+			return nil
+		}
+	}
+	_, _, err = a.Cluster.EnsureBudget(ctx, req.Ref, req.Ref.CanaryBudget(), kube.Own{TrustCache: true}, func(b *policyv1.PodDisruptionBudget) {
+		shapeBudget(b, req.Ref)
+	})
+	return err
 }
 
 // holds fails unless the workload carries a revision.

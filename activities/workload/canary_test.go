@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sluice.dev/sluice/activities/kube"
@@ -233,4 +234,30 @@ func TestCanaryRightAfterAHold(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, readyPods(1), pods)
 	})
+}
+
+// TestCanaryOfOneBudget gives canary pods a budget only where the user's does not
+// cover them.
+func TestCanaryOfOneBudget(t *testing.T) {
+	for label, writes := range map[string]int{"demo": 1, "demo-canary": 0} {
+		t.Run(label, func(t *testing.T) {
+			onBench(t, 3, func(b *bench) {
+				b.server.Put(&policyv1.PodDisruptionBudget{
+					ObjectMeta: metav1.ObjectMeta{Namespace: kubetest.Namespace, Name: "users"},
+					Spec:       policyv1.PodDisruptionBudgetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": label}}},
+				})
+				v2 := b.hold(1, "v2")
+				b.server.ClearActions()
+				_, err := b.EnsureCanary(b.t.Context(), workload.CanaryRequest{Ref: kubetest.Ref(2), Revision: v2, Replicas: 1})
+				require.NoError(t, err)
+				made := 0
+				for _, w := range b.server.Writes() {
+					if strings.HasPrefix(w, "create poddisruptionbudgets") {
+						made++
+					}
+				}
+				require.Equal(t, writes, made)
+			})
+		})
+	}
 }

@@ -46,11 +46,15 @@ func (s Step) Need(total int) int {
 
 // Pods returns how many canary pods the step runs beside a workload of total
 // pods: what its document asks for, even if that is less than Need; where the
-// document names a weight only, as many as that needs. A step that has requests
+// document names a weight only, as many as that needs, and where it names a match
+// only, whose share of the requests nobody knows, all. A step that has requests
 // has at least one.
 func (s Step) Pods(total int) int {
 	pods := s.Replicas.Of(total)
-	if s.Replicas.Implied {
+	switch {
+	case s.Replicas.Implied && len(s.Matches) > 0:
+		pods = total
+	case s.Replicas.Implied:
 		pods = max(pods, s.Need(total))
 	}
 	if s.routed() {

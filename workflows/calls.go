@@ -97,6 +97,7 @@ func (r *run) call(ctx workflow.Context, op plan.Operation) workflow.Future {
 	case plan.HoldRevision:
 		return workflow.ExecuteActivity(ctx, pods.HoldRevision, workload.HoldRequest{
 			Ref: ref, Change: r.change, Stable: r.observed.StableReplicaSet, Baseline: r.observed.Baseline,
+			Freeze: r.world.Least > 0,
 		})
 	case plan.EnsureCanary:
 		return workflow.ExecuteActivity(ctx, pods.EnsureCanary, workload.CanaryRequest{

@@ -73,6 +73,9 @@ func (r *run) record(ctx workflow.Context, op plan.Operation, future workflow.Fu
 			return err
 		}
 		r.held, r.revising = held, false
+		for _, w := range held.Warnings {
+			r.note(ctx, "warning: "+w)
+		}
 		r.change = workload.Change{Current: true}
 	case plan.EnsureCanary:
 		return r.recordPods(ctx, future)
@@ -124,7 +127,7 @@ func (r *run) recordPromotion(ctx workflow.Context, future workflow.Future) erro
 		return err
 	}
 	if pods.Total > 0 {
-		r.world.Replicas = pods.Total
+		r.world = r.world.Scaled(pods.Total)
 	}
 	return nil
 }

@@ -145,7 +145,7 @@ func (r *run) inspect(ctx workflow.Context) error {
 		return err
 	}
 	r.observed = observed
-	r.world = plan.NewWorld(observed.Replicas)
+	r.world = plan.Before(observed)
 	r.held.Revision, r.held.Images = observed.CanaryRevision, observed.CanaryImages
 	if observed.Confirm != "" {
 		r.note(ctx, "changes of the route are confirmed by "+observed.Confirm)

@@ -10,6 +10,7 @@ import (
 
 	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/config"
+	"sluice.dev/sluice/workflows/plan"
 )
 
 // watch keeps one activity that waits for somebody else to change the workload,
@@ -89,7 +90,10 @@ func (r *run) changed(ctx workflow.Context, c workload.Changed) {
 	}
 	if c.Replicas != r.world.Replicas && !c.Gone {
 		r.note(ctx, fmt.Sprintf("the workload was scaled from %d to %d", r.world.Replicas, c.Replicas))
-		r.world.Replicas = c.Replicas
+		r.world = r.world.Scaled(c.Replicas)
+		if have, need := plan.Short(r.doc(), r.world, r.step); have < need {
+			r.note(ctx, fmt.Sprintf("warning: the requests of step %d need %d canary pods now; the document asks for %d", r.step+1, need, have))
+		}
 	}
 }
 

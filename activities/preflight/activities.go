@@ -124,6 +124,7 @@ func (i *inspection) observed() Observed {
 		Ref:              i.ref,
 		Replicas:         i.replicas,
 		Ready:            i.ready,
+		Load:             &Load{Pods: i.replicas, Scaled: i.scaled},
 		StableRevision:   workload.Revision(i.stable.Spec.Template),
 		CanaryRevision:   workload.Revision(i.template),
 		StableReplicaSet: i.stable.Name,

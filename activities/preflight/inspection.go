@@ -30,6 +30,7 @@ type inspection struct {
 	ref      release.Ref
 	replicas int
 	ready    int
+	scaled   bool // by an autoscaler
 	baseline release.Baseline
 	confirm  string // how changes of the route are confirmed
 

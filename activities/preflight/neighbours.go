@@ -3,7 +3,6 @@ package preflight
 import (
 	"fmt"
 
-	scalingv2 "k8s.io/api/autoscaling/v2"
 	netv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -103,41 +102,18 @@ func peersDiffer(p *netv1.NetworkPolicy, stable, canary labels.Set) bool {
 	return false
 }
 
-// checkScalers tells of an autoscaler: it goes on to scale the stable side.
+// checkScalers tells of an autoscaler: it goes on to scale the stable side up.
 func (i *inspection) checkScalers() error {
 	if i.deployment == nil {
 		return nil
 	}
-	// The cache cannot fail to list.
-	scalers, _ := i.cluster.HorizontalPodAutoscalers(i.ref.Namespace).List(labels.Everything())
-	for _, h := range scalers {
-		target := h.Spec.ScaleTargetRef
-		switch {
-		case target.Kind != "Deployment" || target.Name != i.deployment.Name:
-		case i.ref.Isolation.BySelector():
-			i.warn("%s: it takes the average over canary pods too, because they have the labels of the workload: it may scale the stable pods too low or too high during the release (isolation: label keeps them out)", i.object("HorizontalPodAutoscaler", h.Name))
-		default:
-			i.warn("%s: it scales the stable pods only; the canary follows when the number of replicas changes", i.object("HorizontalPodAutoscaler", h.Name))
-			i.checkScaleDown(h)
+	for _, h := range i.cluster.AutoscalersOf(i.ref.Namespace, i.deployment.Name) {
+		i.scaled = true
+		about := "it scales the stable pods only; the canary follows when the number of replicas changes"
+		if i.ref.Isolation.BySelector() {
+			about = "it takes the average over canary pods too, because they have the labels of the workload: it may scale the stable pods too high during the release (isolation: label keeps them out)"
 		}
+		i.warn("%s: %s; it may not scale down until the end of the release (spec.behavior.scaleDown.selectPolicy)", i.object("HorizontalPodAutoscaler", h.Name), about)
 	}
 	return nil
-}
-
-// checkScaleDown tells of an autoscaler that may take stable pods away while
-// their requests go to canary: they are missing when the requests return.
-func (i *inspection) checkScaleDown(h *scalingv2.HorizontalPodAutoscaler) {
-	least := 1
-	if h.Spec.MinReplicas != nil {
-		least = int(*h.Spec.MinReplicas)
-	}
-	down := h.Spec.Behavior != nil && h.Spec.Behavior.ScaleDown != nil
-	if down && h.Spec.Behavior.ScaleDown.SelectPolicy != nil && *h.Spec.Behavior.ScaleDown.SelectPolicy == scalingv2.DisabledPolicySelect {
-		return
-	}
-	if least < i.replicas {
-		i.warn("%s: it may scale stable down to %d of its %d pods while their requests go to canary: "+
-			"set behavior.scaleDown.selectPolicy: Disabled for the time of the rollout, or minReplicas: %d",
-			i.object("HorizontalPodAutoscaler", h.Name), least, i.replicas, i.replicas)
-	}
 }

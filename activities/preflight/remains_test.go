@@ -214,7 +214,7 @@ func TestRemainsAreWhatThePreflightSaw(t *testing.T) {
 		m, err := a.remains()
 		require.NoError(a.t, err)
 		want := a.seen
-		want.Ref.Seq, want.Selector = 7, nil // a repair does not look for changes
+		want.Ref.Seq, want.Selector, want.Load = 7, nil, nil // a repair does not look for changes
 		require.Equal(a.t, want, m.Observed)
 
 		a.promoting()

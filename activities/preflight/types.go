@@ -28,6 +28,8 @@ type Observed struct {
 	Replicas int `json:"replicas"`
 	// Ready pods of the workload.
 	Ready int `json:"ready"`
+	// Load is what all requests need; nil where it was not looked at.
+	Load *Load `json:"load,omitempty"`
 	// StableRevision and CanaryRevision are the hashes of the templates.
 	StableRevision string `json:"stableRevision"`
 	CanaryRevision string `json:"canaryRevision"`
@@ -44,6 +46,15 @@ type Observed struct {
 	Confirm string `json:"confirm,omitempty"`
 	// Warnings that do not stop the release.
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// Load is what all requests of a workload need.
+type Load struct {
+	// Pods that have carried them before the release.
+	Pods int `json:"pods"`
+	// Scaled by an autoscaler: fewer pods, while requests go to canary, say nothing
+	// about what all of them need.
+	Scaled bool `json:"scaled,omitempty"`
 }
 
 // RemainsRequest asks what an earlier rollout has left on a workload.

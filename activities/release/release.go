@@ -32,7 +32,8 @@ const (
 	AnnotationMark = "sluice.dev/mark"
 	// AnnotationRelease is the one annotation on the user's workload: a Record
 	// as JSON, from the hold to the end of the rollout. On a Service whose
-	// selector is narrowed it is a ServiceRecord.
+	// selector is narrowed it is a ServiceRecord, on an autoscaler that may not
+	// scale down an AutoscalerRecord.
 	AnnotationRelease = "sluice.dev/release"
 	// LabelSelected is on a Service whose selector was written: the number of the
 	// operation. The endpoint controller copies labels of Services to their
@@ -166,6 +167,16 @@ type ServiceRecord struct {
 	// Hash is the value of pod-template-hash that the selector was narrowed to;
 	// empty since it was widened. The selector did not have this key before.
 	Hash string `json:"hash,omitempty"`
+}
+
+// AutoscalerRecord is what AnnotationRelease holds on a HorizontalPodAutoscaler
+// of the user that may not scale the workload down during the rollout.
+type AutoscalerRecord struct {
+	ID         string `json:"id"`
+	WorkflowID string `json:"workflowId"`
+	// Before is the previous value of spec.behavior.scaleDown.selectPolicy; empty
+	// where there was none.
+	Before string `json:"before,omitempty"`
 }
 
 // Baseline is the previous state of the fields of the user's workload that a

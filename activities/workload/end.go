@@ -13,10 +13,11 @@ import (
 
 // ReleaseWorkload ends the rollout on the workload. The canary pods go, after
 // the route to them has gone, then their Service; the strategy of the workload
-// gets its previous values, except for fields that somebody changed meanwhile
-// (Pods.Kept); the record and our entry among the managers of fields go. It
-// returns when nothing of the rollout is left in the namespace. It is
-// idempotent, also where objects or the workload are gone already.
+// and of its autoscalers get their previous values, except for fields that
+// somebody changed meanwhile (Pods.Kept); the record and our entry among the
+// managers of fields go. It returns when nothing of the rollout is left in the
+// namespace. It is idempotent, also where objects or the workload are gone
+// already.
 func (a *Activities) ReleaseWorkload(ctx context.Context, req ReleaseRequest) (Pods, error) {
 	steps := []func(context.Context, release.Ref) error{a.awaitNoRoute, a.removeCanary}
 	if req.Ref.Isolation.BySelector() {
@@ -27,11 +28,15 @@ func (a *Activities) ReleaseWorkload(ctx context.Context, req ReleaseRequest) (P
 			return Pods{}, err
 		}
 	}
+	frozen, err := a.thaw(ctx, req.Ref)
+	if err != nil {
+		return Pods{}, err
+	}
 	kept, err := a.clean(ctx, req)
 	if err != nil {
 		return Pods{}, err
 	}
-	return Pods{Kept: kept}, a.awaitNothing(ctx, req.Ref)
+	return Pods{Kept: append(frozen, kept...)}, a.awaitNothing(ctx, req.Ref)
 }
 
 // awaitNoRoute makes sure that the canary has no route before its pods stop. The

@@ -13,7 +13,8 @@ import (
 
 // HoldRevision proposes a revision and holds it, in one write, so that the
 // Deployment controller acts on neither alone. If the rollout holds a revision
-// already, it is replaced. It is idempotent. It fails with type Drift if the
+// already, it is replaced. Where asked, autoscalers may not scale the workload
+// down from then on. It is idempotent. It fails with type Drift if the
 // workload has changed since the preflight.
 func (a *Activities) HoldRevision(ctx context.Context, req HoldRequest) (Held, error) {
 	h := &hold{Activities: a, ctx: ctx, req: req}
@@ -29,7 +30,11 @@ func (a *Activities) HoldRevision(ctx context.Context, req HoldRequest) (Held, e
 	if err != nil {
 		return Held{}, err
 	}
-	return Held{Revision: Revision(d.Spec.Template), Images: Images(d.Spec.Template), Version: d.ResourceVersion}, nil
+	held := Held{Revision: Revision(d.Spec.Template), Images: Images(d.Spec.Template), Version: d.ResourceVersion}
+	if req.Freeze {
+		held.Warnings, err = a.freeze(ctx, req.Ref)
+	}
+	return held, err
 }
 
 // hold is one evaluation after the other of the same request.

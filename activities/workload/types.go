@@ -30,6 +30,8 @@ type HoldRequest struct {
 	Change   Change           `json:"change"`
 	Stable   string           `json:"stable"`
 	Baseline release.Baseline `json:"baseline"`
+	// Freeze keeps autoscalers from scaling the workload down.
+	Freeze bool `json:"freeze,omitempty"`
 }
 
 // Held is a revision that is proposed and held.
@@ -40,6 +42,8 @@ type Held struct {
 	Images map[string]string `json:"images"`
 	// Version is the resourceVersion of the workload after the hold.
 	Version string `json:"version"`
+	// Warnings for people.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // CanaryRequest asks for canary pods of one revision.

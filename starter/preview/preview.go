@@ -94,7 +94,7 @@ func Make(cluster string, doc *config.Rollout, observed preflight.Observed) (Pla
 		Objects:  objects(observed.Ref),
 		Warnings: observed.Warnings, Findings: config.Warnings(*doc, observed.Replicas),
 	}
-	s := &simulation{doc: doc, observed: observed, world: plan.NewWorld(observed.Replicas)}
+	s := &simulation{doc: doc, observed: observed, world: plan.Before(observed)}
 	var err error
 	if p.Analyses, err = analyses(doc, observed); err != nil {
 		return p, err

@@ -66,14 +66,18 @@ spec:
 const slowlyDrainedApp = `{"spec":{"minReadySeconds":2,"template":{"spec":{"containers":[{"name":"main","lifecycle":{"preStop":{"sleep":{"seconds":5}}}}]}}}}`
 
 // TestAutoscaledWorkload grows and shrinks the workload, as an autoscaler does. At
-// a hold the canary follows upwards, and never shrinks under its route. While the
-// pods of the workload are replaced no request goes to it, and requests move back
-// to as many pods as it has in the end.
+// a hold the canary follows upwards, and never shrinks under its route. The
+// autoscaler itself may not scale down meanwhile. While the pods of the workload
+// are replaced no request goes to it, and requests move back when it has as many
+// pods as all of them need.
 func TestAutoscaledWorkload(t *testing.T) {
 	r := newRolloutOf(t, slowlyDrainedApp)
 	r.autoscaled()
 	s := r.startDocument(byShare, "v2")
-	require.Contains(t, strings.Join(s.Warnings, "\n"), "may scale stable down to 2 of its 5 pods")
+	require.Contains(t, strings.Join(s.Warnings, "\n"), "it may not scale down until the end of the release")
+	h, err := r.Kube.AutoscalingV2().HorizontalPodAutoscalers(r.namespace).Get(r.ctx, harness.Demo, metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, scalingv2.DisabledPolicySelect, *h.Spec.Behavior.ScaleDown.SelectPolicy)
 	require.Equal(t, 40, s.Confirmed.Weight)
 	require.NoError(t, harness.Await(r.ctx, "three canary pods for 40 % of five", r.canaryPods(3)))
 	r.canaryObjects()
@@ -94,10 +98,16 @@ func TestAutoscaledWorkload(t *testing.T) {
 			return err == nil && d.Status.ObservedGeneration >= d.Generation && int(d.Status.Replicas) >= size, err
 		}))
 	}
+	require.NoError(t, harness.Await(r.ctx, "requests wait for the pods that they need", r.working("route weight 0")))
+	r.checkShare("with too few pods of the workload", "v2", 100)
+	s, err = r.Status(r.ctx, r.namespace)
+	require.NoError(t, err)
+	require.Equal(t, 100, s.Confirmed.Weight)
+	require.NoError(t, r.Scale(r.ctx, r.namespace, 10))
 	s = r.await(workflows.PhasePromoted, 0)
-	require.Equal(t, 6, s.Replicas)
+	require.Equal(t, 10, s.Replicas)
 	r.finish()
-	r.requireCounted(6)
+	r.requireCounted(10)
 	require.NoError(t, r.Scale(r.ctx, r.namespace, 5))
 	r.restored("v2")
 }

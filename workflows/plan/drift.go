@@ -58,12 +58,12 @@ func (w World) CanaryScaled(n int) World {
 func Bears(r *config.Rollout, w World, i int, route traffic.Route) bool {
 	want := StepRoute(r, i)
 	fewer := route.Weight <= want.Weight && (len(route.Matches) == 0 || sameMatches(route, want))
-	if !carries(route) || fewer && w.Canary >= StepReplicas(r, i, w.Replicas) {
+	if !carries(route) || fewer && w.Canary >= StepReplicas(r, i, w) {
 		return true
 	}
-	need := config.NeedCanary(route.Weight, w.Replicas)
+	need := config.NeedCanary(route.Weight, w.load())
 	if len(route.Matches) > 0 {
-		need = max(need, config.NeedMatch(w.Replicas))
+		need = max(need, config.NeedMatch(w.load()))
 	}
 	return w.Canary >= need
 }

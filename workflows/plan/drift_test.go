@@ -95,8 +95,8 @@ func TestPodsByWeight(t *testing.T) {
 	written.Replicas.Implied = false
 	for n, want := range map[int][2]int{1: {1, 1}, 2: {2, 1}, 5: {2, 2}, 10: {4, 3}, 20: {7, 6}, 100: {33, 30}} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			require.Equal(t, want[0], plan.StepReplicas(doc(implied), 0, n))
-			require.Equal(t, want[1], plan.StepReplicas(doc(written), 0, n))
+			require.Equal(t, want[0], plan.StepReplicas(doc(implied), 0, plan.NewWorld(n)))
+			require.Equal(t, want[1], plan.StepReplicas(doc(written), 0, plan.NewWorld(n)))
 			require.GreaterOrEqual(t, want[0], config.NeedCanary(30, n))
 		})
 	}

@@ -12,6 +12,7 @@ package plan
 import (
 	"slices"
 
+	"sluice.dev/sluice/activities/preflight"
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/config"
@@ -74,6 +75,11 @@ type Operation struct {
 type World struct {
 	// Replicas of the workload.
 	Replicas int `json:"replicas"`
+	// Begun is how many it had at the start, 0 where that is not known.
+	Begun int `json:"begun,omitempty"`
+	// Least is how many pods all requests need whatever an autoscaler makes of the
+	// workload; 0 where a person alone scales it, who means what they do.
+	Least int `json:"least,omitempty"`
 	// MaybeHeld: the workload may carry the held template.
 	MaybeHeld bool `json:"maybeHeld,omitempty"`
 	// Held: it does.
@@ -135,6 +141,36 @@ type World struct {
 // NewWorld is the world before anything is touched, for a workload of n pods.
 func NewWorld(n int) World { return World{Replicas: n, CanaryDrained: true} }
 
+// Before is the world that a preflight has found.
+func Before(o preflight.Observed) World {
+	w := NewWorld(o.Replicas)
+	if o.Load == nil {
+		return w
+	}
+	w.Begun = o.Load.Pods
+	if o.Load.Scaled {
+		w.Least = o.Load.Pods
+	}
+	return w
+}
+
+// load is how many pods all requests together need.
+func (w World) load() int {
+	if w.Replicas == 0 {
+		return 0 // the workload is gone or was put to rest
+	}
+	return max(w.Replicas, w.Least)
+}
+
+// Scaled is the world in which the workload has another size.
+func (w World) Scaled(n int) World {
+	w.Replicas = n
+	if w.Least > 0 {
+		w.Least = max(w.Least, n)
+	}
+	return w
+}
+
 // carries says whether the route sends any ordinary request to canary.
 func carries(r traffic.Route) bool { return r.Weight > 0 || len(r.Matches) > 0 }
 
@@ -173,13 +209,32 @@ func StepRoute(r *config.Rollout, i int) traffic.Route {
 	return route
 }
 
-// StepReplicas is the number of canary pods that step i wants for a workload of
-// n pods; the implicit last step wants as many as the workload has.
-func StepReplicas(r *config.Rollout, i, n int) int {
+// StepReplicas is the number of canary pods that step i wants; the implicit last
+// step wants as many as all requests need. A number that was enough for the
+// workload as it was at the start grows with it; one that was not is obeyed.
+func StepReplicas(r *config.Rollout, i int, w World) int {
 	if i >= len(r.Steps) {
-		return n
+		return w.load()
 	}
-	return r.Steps[i].Pods(n)
+	step := r.Steps[i]
+	pods := step.Pods(w.load())
+	if w.Begun > 0 && step.Pods(w.Begun) >= step.Need(w.Begun) {
+		pods = max(pods, step.Need(w.load()))
+	}
+	return pods
+}
+
+// Short returns how many canary pods step i has, and how many its requests need
+// where that is more; both are 0 where they are enough.
+func Short(r *config.Rollout, w World, i int) (have, need int) {
+	if i >= len(r.Steps) {
+		return 0, 0
+	}
+	have, need = StepReplicas(r, i, w), r.Steps[i].Need(w.load())
+	if have >= need {
+		return 0, 0
+	}
+	return have, need
 }
 
 // Start is what comes before the first step.
@@ -195,7 +250,7 @@ func Start(w World) []Operation {
 // exists, or existed until somebody else deleted it: a pod that the gateway could
 // choose, or that has requests, is not told to stop.
 func Step(r *config.Rollout, w World, i int) []Operation {
-	want, replicas := StepRoute(r, i), StepReplicas(r, i, w.Replicas)
+	want, replicas := StepRoute(r, i), StepReplicas(r, i, w)
 	ops := append(Start(w), isolate(r, w, want)...)
 	if w.RouteExists || !w.CanaryDrained {
 		replicas = max(replicas, w.CanaryAsked)
@@ -222,7 +277,7 @@ func setRoute(w World, want traffic.Route, canary int) Operation {
 		op.NeedCanary = max(1, canary)
 	}
 	if want.Weight < w.Confirmed.Weight {
-		op.NeedStable = min(w.Replicas, config.NeedStable(want.Weight, w.Replicas))
+		op.NeedStable = config.NeedStable(want.Weight, w.load())
 	}
 	return op
 }
@@ -238,7 +293,7 @@ func Finish(r *config.Rollout, w World) []Operation {
 		ops = append(ops, Operation{Kind: PromoteStable})
 		w = after(w, ops)
 	}
-	return append(ops, retire(r, w, w.Replicas)...)
+	return append(ops, retire(r, w, w.load())...)
 }
 
 // cover lets the canary take every request before the workload is replaced.
@@ -291,7 +346,7 @@ func empty(r *config.Rollout, w World, needStable int) []Operation {
 	var ops []Operation
 	switch {
 	case w.MaybeCarries:
-		ops = append(ops, Operation{Kind: SetRoute, NeedStable: min(needStable, w.Replicas)})
+		ops = append(ops, Operation{Kind: SetRoute, NeedStable: min(needStable, w.load())})
 	case w.MaybeRoute && !w.RouteExists && !w.CanaryDrained:
 		ops = append(ops, Operation{Kind: RemoveRoute})
 	}
@@ -353,9 +408,9 @@ func coverReturn(r *config.Rollout, w World) []Operation {
 	}
 	var ops []Operation
 	need := 1
-	if w.Held && w.Canary < w.Replicas {
-		ops = append(ops, Operation{Kind: EnsureCanary, Replicas: w.Replicas})
-		need = w.Replicas
+	if w.Held && w.Canary < w.load() {
+		ops = append(ops, Operation{Kind: EnsureCanary, Replicas: w.load()})
+		need = w.load()
 	}
 	if full := (traffic.Route{Weight: 100}); !follows(w, full) {
 		ops = append(ops, Operation{Kind: SetRoute, Route: full, NeedCanary: need})

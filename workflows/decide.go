@@ -45,7 +45,7 @@ func (r *run) checkRun(verb Verb, m Message, arrivedIn string) error {
 
 // judge says what a message would do now, or why it may not. It changes nothing.
 func (r *run) judge(now time.Time, verb Verb, m Message) (string, error) {
-	if r.final {
+	if r.final && !(r.pausing && verb == VerbRetry) {
 		return "", fmt.Errorf("too late: the rollout is %s", r.phase)
 	}
 	if m.Revision != "" && m.Revision != r.held.Revision {
@@ -64,6 +64,9 @@ func (r *run) judge(now time.Time, verb Verb, m Message) (string, error) {
 	case VerbAbort:
 		return r.judgeAbort()
 	case VerbRetry:
+		if r.pausing {
+			return "trying again at once", nil
+		}
 		if r.phase != PhaseStuck {
 			return "", fmt.Errorf("nothing has failed: the rollout is %s", r.phase)
 		}
@@ -149,7 +152,11 @@ func (r *run) act(ctx workflow.Context, verb Verb, m Message) {
 		r.paused, r.pauseReason = true, m.Reason
 	case VerbResume:
 		r.resume(ctx, m)
-	case VerbAbort, VerbRetry, VerbJump, VerbRevise, VerbReplan:
+	case VerbRetry:
+		if !r.final || wakesByRetry(ctx) {
+			r.command(verb, m)
+		}
+	case VerbAbort, VerbJump, VerbRevise, VerbReplan:
 		r.command(verb, m)
 	}
 }

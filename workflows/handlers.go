@@ -24,6 +24,8 @@ func (r *run) listen(ctx workflow.Context) error {
 		channel := workflow.GetSignalChannelWithOptions(ctx, string(verb), workflow.SignalChannelOptions{Description: verb.describe()})
 		workflow.Go(ctx, func(ctx workflow.Context) { r.receive(ctx, verb, channel) })
 	}
+	workflow.Go(ctx, r.overhear)
+	workflow.Go(ctx, r.mindHistory)
 	return nil
 }
 
@@ -53,8 +55,10 @@ func (r *run) listenUpdate(ctx workflow.Context, verb Verb) error {
 		if _, again := r.answers.find(m.ID); again {
 			return nil
 		}
-		_, err = r.judge(workflow.Now(ctx), verb, m)
-		return refusal(err)
+		if _, err := r.judge(workflow.Now(ctx), verb, m); err != nil {
+			return refusal(err)
+		}
+		return refusal(checkRoom(ctx, verb))
 	}
 	err := workflow.SetUpdateHandlerWithOptions(ctx, string(verb), handle, workflow.UpdateHandlerOptions{
 		Validator: validate, Description: verb.describe(),

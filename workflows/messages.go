@@ -85,7 +85,7 @@ func (v Verb) describe() string {
 	case VerbAbort:
 		return "Returns all requests to stable and removes the canary."
 	case VerbRetry:
-		return "Tries the failed step again."
+		return "Tries the failed step again, or what is undone, without waiting."
 	case VerbJump:
 		return `Goes to another step. Payload: {"step":2}`
 	case VerbRevise:

@@ -45,7 +45,7 @@ func (r *run) repair(ctx workflow.Context) (Result, error) {
 	}
 	r.note(dctx, "completing: the new revision is there to stay")
 	r.compensate(dctx, PhasePromoting, func() []plan.Operation { return plan.Repair(r.doc(), r.world, true) })
-	return r.end(dctx, Promoted, "repaired"+because(r.in.Reason)), r.settle(dctx)
+	return r.end(dctx, Promoted, "repaired"+because(r.in.Reason)), nil
 }
 
 // adopt takes over what a lost rollout has left.

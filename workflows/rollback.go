@@ -21,16 +21,13 @@ func (r *run) rollBack(ctx workflow.Context, cause error) (Result, error) {
 	if !plan.CanAbort(r.world) {
 		r.note(dctx, "too late to return: the new revision is stable; completing")
 		r.compensate(dctx, PhasePromoting, func() []plan.Operation { return plan.Finish(r.doc(), r.world) })
-		return r.end(dctx, Promoted, ""), r.settle(dctx)
+		return r.end(dctx, Promoted, ""), nil
 	}
 	reason := rollbackReason(cause)
 	r.note(dctx, "rolling back: "+reason)
 	r.enter(dctx, PhaseRollingBack, reason)
 	r.compensate(dctx, PhaseRollingBack, func() []plan.Operation { return plan.Abort(r.doc(), r.world) })
 	result := r.end(dctx, RolledBack, reason)
-	if err := r.settle(dctx); err != nil {
-		return result, err
-	}
 	if temporal.IsCanceledError(cause) {
 		return result, temporal.NewCanceledError(reason)
 	}
@@ -55,7 +52,7 @@ func (r *run) compensate(ctx workflow.Context, phase Phase, next func() []plan.O
 		r.failure = explain(err)
 		workflow.GetLogger(ctx).Error("compensation failed, trying again", "operation", ops[0].Kind, "error", err, "pause", pause)
 		workflow.GetMetricsHandler(ctx).Counter("sluice_compensation_failures").Inc(1)
-		r.enter(ctx, phase, fmt.Sprintf("%s; trying again in %s", r.failure, pause))
+		r.enter(ctx, phase, fmt.Sprintf("%s; trying again in %s, or at once on retry", r.failure, pause))
 		r.awaitRetry(ctx, pause)
 		pause = min(2*pause, lastRetryPause)
 		r.failure = ""
@@ -67,10 +64,10 @@ func (r *run) awaitRetry(ctx workflow.Context, pause time.Duration) {
 	timerCtx, cancel := workflow.WithCancel(ctx)
 	defer cancel()
 	timer := workflow.NewTimerWithOptions(timerCtx, pause, workflow.TimerOptions{Summary: "pause before the compensation is tried again"})
-	r.order = nil
+	r.order, r.pausing = nil, true
 	// The disconnected context is never cancelled, so Await cannot fail.
 	_ = workflow.Await(ctx, func() bool { return timer.IsReady() || r.order != nil })
-	r.order = nil
+	r.order, r.pausing = nil, false
 }
 
 // rollbackReason says why the delivery ended.
@@ -85,30 +82,38 @@ func rollbackReason(cause error) string {
 	return cause.Error()
 }
 
-// end records the outcome.
+// end tells the outcome and returns it with everything that was decided, also of
+// messages that have come too late.
 func (r *run) end(ctx workflow.Context, outcome Outcome, reason string) Result {
 	phase, text := PhasePromoted, "promoted: revision "+r.held.Revision+" is stable"
 	if outcome == RolledBack {
 		phase, text = PhaseRolledBack, "rolled back: "+reason
 	}
+	r.final = true
 	r.step = min(r.step, len(r.doc().Steps))
 	r.note(ctx, text)
-	result := Result{
+	r.enter(ctx, phase, text)
+	r.settle(ctx)
+	r.result = &Result{
 		Outcome: outcome, Reason: reason,
 		Revision: r.held.Revision, Stable: r.observed.StableRevision,
 		Decisions: r.decisions,
 	}
-	r.result = &result
-	r.enter(ctx, phase, text)
-	return result
+	return *r.result
 }
 
-// settle lets handlers of updates finish before the workflow closes.
-func (r *run) settle(ctx workflow.Context) error {
-	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
-		return fmt.Errorf("waiting for message handlers: %w", err)
-	}
-	return nil
+// settle lets everything that has arrived be read and answered before the workflow
+// closes. What came together with the last event of the history has been handed
+// to those that read it, but they have not had their turn; that of a coroutine
+// which begins now comes after theirs.
+func (r *run) settle(ctx workflow.Context) {
+	// A cancellation that comes this late changes nothing.
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	read := false
+	workflow.Go(ctx, func(workflow.Context) { read = true })
+	// The context is never cancelled, so Await cannot fail.
+	_ = workflow.Await(ctx, func() bool { return read && workflow.AllHandlersFinished(ctx) })
 }
 
 // refuse ends a rollout that has touched nothing.
@@ -119,6 +124,7 @@ func (r *run) refuse(ctx workflow.Context, err error) error {
 		text = r.order.reason + ", before anything was touched"
 	}
 	r.enter(ctx, PhaseRefused, text)
+	r.settle(ctx)
 	if temporal.IsCanceledError(err) {
 		return err
 	}

@@ -35,7 +35,7 @@ func Rollout(ctx workflow.Context, in Input) (Result, error) {
 	if err := r.deliver(ctx); err != nil {
 		return r.rollBack(ctx, err)
 	}
-	return r.end(ctx, Promoted, ""), r.settle(ctx)
+	return r.end(ctx, Promoted, ""), nil
 }
 
 // deliver goes from step to step until the new revision is stable. It returns

@@ -46,6 +46,8 @@ type run struct {
 type mailbox struct {
 	// order interrupts the main line.
 	order *order
+	// pausing says that a compensation waits to be tried again.
+	pausing bool
 	// paused by a person, and why.
 	paused      bool
 	pauseReason string

@@ -159,8 +159,8 @@ type StepStatus struct {
 type Decision struct {
 	At   time.Time `json:"at"`
 	Verb Verb      `json:"verb"`
-	// Via is "signal", "update", "workload" (a change of the workload) or "drift"
-	// (a change of another object of the rollout).
+	// Via is "signal", "update", "workload" (a change of the workload), "drift" (a
+	// change of another object of the rollout) or "history" (it is nearly full).
 	Via    string `json:"via"`
 	By     string `json:"by,omitempty"`
 	Reason string `json:"reason,omitempty"`

@@ -17,3 +17,34 @@ const confirmRefill = "confirm-the-canary-of-a-new-revision"
 func confirmsRefill(ctx workflow.Context) bool {
 	return workflow.GetVersion(ctx, confirmRefill, workflow.DefaultVersion, 1) > workflow.DefaultVersion
 }
+
+// synonymsAct: a signal named by a synonym of a verb acts as the verb. Before, it
+// was left unread, and rollouts in whose history there is one go on to do so.
+// Since v0.3.0; rollouts of v0.2.0 have to be gone before it may be removed.
+const synonymsAct = "act-on-synonyms-of-verbs"
+
+// takesSynonyms says that a rollout does so. It is asked where one has come, so
+// that the histories of all others stay as they are.
+func takesSynonyms(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, synonymsAct, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}
+
+// fullHistoryEnds: a rollout whose history is nearly full returns to stable.
+// Since v0.3.0; rollouts of v0.2.0 with so long a history have to be gone before
+// it may be removed.
+const fullHistoryEnds = "return-to-stable-before-the-history-is-full"
+
+// endsInTime says that a rollout does so.
+func endsInTime(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, fullHistoryEnds, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}
+
+// retryWakes: a retry ends the pause between two tries of a compensation. Before,
+// it was refused. Since v0.3.0; rollouts of v0.2.0 have to be gone before it may
+// be removed.
+const retryWakes = "retry-ends-the-pause-of-a-compensation"
+
+// wakesByRetry says that a rollout does so. It is asked where a retry has come.
+func wakesByRetry(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, retryWakes, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}

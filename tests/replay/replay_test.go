@@ -7,13 +7,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"sluice.dev/sluice/workflows"
 )
@@ -76,4 +80,60 @@ func TestReplayNoticesAnotherOrder(t *testing.T) {
 		}
 	}
 	require.ErrorContains(t, replay(history), "TMPRL1100")
+}
+
+// TestSynonymsInOlderHistoriesStayUnread: a rollout that left a signal unread goes
+// on to do so under a worker that would act on it.
+func TestSynonymsInOlderHistoriesStayUnread(t *testing.T) {
+	for _, path := range []string{"histories/v0.1.0/SeedCanary.json.gz", "histories/v0.2.0/SeedAB.json.gz"} {
+		t.Run(path, func(t *testing.T) {
+			history := read(t, path)
+			// A rollout that is under way: results are not compared.
+			history.Events = history.Events[:len(history.Events)-1]
+			insertSignal(t, history, "rollback")
+			require.NoError(t, replay(history))
+		})
+	}
+}
+
+// insertSignal lets a signal arrive before the second workflow task.
+func insertSignal(t *testing.T, history *historypb.History, name string) {
+	t.Helper()
+	tasks := 0
+	at := slices.IndexFunc(history.Events, func(e *historypb.HistoryEvent) bool {
+		if e.EventType == enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED {
+			tasks++
+		}
+		return tasks == 2
+	})
+	require.Positive(t, at)
+	id := history.Events[at].EventId
+	for _, event := range history.Events {
+		shift(event.ProtoReflect(), id)
+	}
+	history.Events = slices.Insert(history.Events, at, &historypb.HistoryEvent{
+		EventId: id, EventTime: history.Events[at].EventTime, EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
+		Attributes: &historypb.HistoryEvent_WorkflowExecutionSignaledEventAttributes{
+			WorkflowExecutionSignaledEventAttributes: &historypb.WorkflowExecutionSignaledEventAttributes{SignalName: name},
+		},
+	})
+}
+
+// shift makes room for one event: its ID and all later ones, and what is named by
+// them, grow by one.
+func shift(m protoreflect.Message, id int64) {
+	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch {
+		case field.IsList() || field.IsMap():
+		case field.Kind() == protoreflect.MessageKind:
+			shift(m.Mutable(field).Message(), id)
+		case strings.HasSuffix(string(field.Name()), "event_id") && value.Int() >= id:
+			m.Set(field, protoreflect.ValueOfInt64(value.Int()+1))
+		case field.Name() == "activity_id", field.Name() == "timer_id":
+			if number, err := strconv.ParseInt(value.String(), 10, 64); err == nil && number >= id {
+				m.Set(field, protoreflect.ValueOfString(strconv.FormatInt(number+1, 10)))
+			}
+		}
+		return true
+	})
 }

@@ -42,5 +42,7 @@ func newCommand() *cobra.Command {
 	}
 	settings.AddFlags(cmd.Flags())
 	settings.AddWorkerFlags(cmd.Flags())
+	cmd.AddCommand(newDocs())
+	cmd.CompletionOptions.DisableDefaultCmd = true
 	return cmd
 }

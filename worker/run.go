@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -31,12 +32,9 @@ func run(ctx context.Context, s settings.Settings, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	for _, address := range addresses(s.Worker) {
-		if err := metrics.serve(ctx, address); err != nil {
-			return err
-		}
-	}
-	if err := serveProfiles(ctx, s.Worker.ProfilingAddress); err != nil {
+	var serving servers
+	defer serving.close()
+	if err := serving.open(ctx, s.Worker, metrics); err != nil {
 		return err
 	}
 	cluster, err := openCluster(ctx, s, log)
@@ -53,17 +51,6 @@ func run(ctx context.Context, s settings.Settings, log *slog.Logger) error {
 		return err
 	}
 	return work(ctx, s, temporal, cluster, gateways, metrics, log)
-}
-
-// addresses to serve on; metrics and health may share one.
-func addresses(w settings.Worker) []string {
-	var list []string
-	for _, address := range []string{w.MetricsAddress, w.HealthAddress} {
-		if address != "" && (len(list) == 0 || list[0] != address) {
-			list = append(list, address)
-		}
-	}
-	return list
 }
 
 // openCluster connects to Kubernetes and fills the caches.
@@ -141,28 +128,35 @@ func work(ctx context.Context, s settings.Settings, temporal client.Client, clus
 	acting.RegisterActivity(&janitor.Activities{
 		Cluster: cluster, Namespaces: s.Worker.Namespaces, Routes: traffic.Reader{}, Temporal: temporal,
 	})
-	defer closeWatches(ctx, watches, s.Worker.StopTimeout)
+	stops := []func(){func() { closeWatches(ctx, watches, s.Worker.StopTimeout) }}
+	defer func() { together(stops) }()
 	for _, w := range []worker.Worker{acting, deciding} {
 		if err := w.Start(); err != nil {
 			return fmt.Errorf("starting to take work: %w", err)
 		}
-		defer w.Stop()
+		stops = append(stops, w.Stop)
 	}
 	if err := scheduleJanitor(ctx, s, temporal, log); err != nil {
 		// Rollouts do not need it.
 		log.Error("the janitor was not set up", "error", err)
 	}
-	metrics.ready.Store(true)
 	log.Info("taking work", "cluster", s.Cluster, "workflows", workflows.TaskQueue, "activities", workflows.ActivityTaskQueue(s.Cluster))
-	select {
-	case <-ctx.Done():
-		metrics.ready.Store(false)
-		log.Info("stopping: operations finish, others take over", "within", s.Worker.StopTimeout)
-		return nil
-	case err := <-fatal:
-		metrics.ready.Store(false)
-		return fmt.Errorf("working: %w", err)
+	if err := metrics.readyUntil(ctx, fatal); err != nil {
+		return err
 	}
+	log.Info("stopping: operations finish, others take over", "within", s.Worker.StopTimeout)
+	return nil
+}
+
+// together does everything side by side and returns when all is done. Each stop of
+// a worker has the whole time to stop: one after the other they would take longer
+// than a cluster gives them.
+func together(stops []func()) {
+	var running sync.WaitGroup
+	for _, stop := range stops {
+		running.Go(stop)
+	}
+	running.Wait()
 }
 
 // closeWatches waits until the watches that began to be given back when the

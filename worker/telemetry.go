@@ -2,14 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
-	"net"
 	"net/http"
-	"net/http/pprof"
 	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -20,7 +15,7 @@ import (
 	"go.temporal.io/sdk/contrib/opentelemetry"
 )
 
-// telemetry serves metrics and health, and tells whether the worker takes work.
+// telemetry tells metrics and health, and whether the worker takes work.
 type telemetry struct {
 	metrics  client.MetricsHandler
 	registry *prometheus.Registry
@@ -43,43 +38,27 @@ func newTelemetry() (*telemetry, error) {
 	}, nil
 }
 
-// serve answers /metrics, /healthz (the process lives) and /readyz (it takes
-// work) on an address until the context ends.
-func (t *telemetry) serve(ctx context.Context, address string) error {
+// handler answers /metrics, /healthz (the process lives) and /readyz (it takes
+// work).
+func (t *telemetry) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", t.answerReady)
-	return serve(ctx, "health and metrics", address, mux)
+	return mux
 }
 
-// serveProfiles answers /debug/pprof/ on an address until the context ends;
-// nothing where it is empty.
-func serveProfiles(ctx context.Context, address string) error {
-	if address == "" {
+// readyUntil tells that the worker takes work until the context ends or the worker
+// fails.
+func (t *telemetry) readyUntil(ctx context.Context, fatal <-chan error) error {
+	t.ready.Store(true)
+	defer t.ready.Store(false)
+	select {
+	case <-ctx.Done():
 		return nil
+	case err := <-fatal:
+		return fmt.Errorf("working: %w", err)
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	return serve(ctx, "profiles", address, mux)
-}
-
-// serve answers on an address until the context ends.
-func serve(ctx context.Context, what, address string, handler http.Handler) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return fmt.Errorf("listening for %s on %q: %w", what, address, err)
-	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
-	go func() {
-		if err := server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			slog.Error("serving "+what, "error", err)
-		}
-	}()
-	context.AfterFunc(ctx, func() { _ = server.Close() })
-	return nil
 }
 
 func (t *telemetry) answerReady(w http.ResponseWriter, _ *http.Request) {

@@ -89,3 +89,24 @@ func (r *rollout) lastTaskBefore(id, run, event string) int64 {
 	r.t.Fatalf("no %s in the history", event)
 	return 0
 }
+
+// TestSignalsByOtherNames: a person in the UI types what comes to mind. What is
+// clear acts, what is not is answered.
+func TestSignalsByOtherNames(t *testing.T) {
+	r := newRollout(t)
+	r.start("rollout-canary.yaml", "v2")
+	r.await(workflows.PhaseHolding, 1)
+	r.signal("stop", "")
+	r.signal("Approve", "")
+	s := r.await(workflows.PhaseHolding, 2)
+	require.Len(t, s.Decisions, 2)
+	require.False(t, s.Decisions[0].Accepted)
+	require.Equal(t, workflows.Verb("stop"), s.Decisions[0].Verb)
+	require.Contains(t, s.Decisions[0].Text, "send one of promote, pause")
+	require.Equal(t, workflows.VerbPromote, s.Decisions[1].Verb)
+	r.signal("rollback", `{"by":"ann","reason":"errors"}`)
+	s = r.await(workflows.PhaseRolledBack, 0)
+	require.Equal(t, "aborted by ann: errors", s.Result.Reason)
+	r.finish()
+	r.restored("v1")
+}

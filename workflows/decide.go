@@ -16,12 +16,19 @@ import (
 const coolDown = 5 * time.Second
 
 // decide judges a message, acts on it if it is legal now, and keeps both. One
-// that was decided before is answered as it was then.
+// that was decided before is answered as it was then, and one that is being
+// prepared as it will be. Only a replan takes time.
 func (r *run) decide(ctx workflow.Context, verb Verb, m Message, via string) (string, error) {
+	if err := workflow.Await(ctx, func() bool { return m.ID == "" || m.ID != r.preparing }); err != nil {
+		return "", err
+	}
 	if text, again := r.answers.find(m.ID); again {
 		return text, nil
 	}
 	text, err := r.judge(workflow.Now(ctx), verb, m)
+	if err == nil && verb == VerbReplan {
+		m, err = r.ready(ctx, m)
+	}
 	r.noteDecision(ctx, verb, m, via, text, err)
 	if err != nil {
 		return "", err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 
 	"sluice.dev/sluice/activities/analysis"
 	"sluice.dev/sluice/activities/analysis/verdict"
@@ -21,9 +22,20 @@ type measured struct {
 	tokens   [][]byte
 }
 
+// PrepareAnalysis fills in a metric for each that is in a ConfigMap; "missing" is
+// none.
 func (c *cluster) PrepareAnalysis(ctx context.Context, req analysis.PrepareRequest) (analysis.Prepared, error) {
 	if err := c.do(ctx, req.Subject.Ref, "prepare metrics"); err != nil {
 		return analysis.Prepared{}, err
+	}
+	for _, placed := range req.Rollout.Analyses() {
+		for _, pending := range placed.Pending {
+			if pending.ConfigMap == "missing" {
+				return analysis.Prepared{}, temporal.NewNonRetryableApplicationError("there is no ConfigMap missing", "Refused", nil)
+			}
+			placed.Metrics = append(placed.Metrics, config.Metric{Name: pending.ConfigMap})
+		}
+		placed.Pending = nil
 	}
 	return analysis.Prepared{Rollout: req.Rollout, Warnings: []string{"metrics cannot be read now"}}, nil
 }

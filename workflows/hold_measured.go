@@ -63,6 +63,10 @@ func (r *run) baking() bool { return r.doc().Bake != nil && !r.baked }
 func (r *run) wait(ctx workflow.Context, w waiting) error {
 	r.open, r.released = true, false
 	defer func() { r.open = false }()
+	kept := r.beginHold(ctx)
+	if kept && !preparesEdits(ctx) {
+		kept, r.began = false, workflow.Now(ctx)
+	}
 	expired, stop := r.timer(ctx, w)
 	defer stop()
 	held := func() bool {
@@ -70,7 +74,10 @@ func (r *run) wait(ctx workflow.Context, w waiting) error {
 	}
 	m := &measurement{passed: w.analysis == nil, goOn: func() bool { return held() && !r.released && r.order == nil }}
 	if w.analysis != nil {
-		r.analyse(ctx, w.where, w.analysis, m)
+		if kept {
+			m.after = r.lastHold.of(w.analysis.Metrics)
+		}
+		r.lastHold = r.analyse(ctx, w.where, w.analysis, m)
 		defer func() { m.cancel() }()
 	}
 	over := func() bool { return m.passed && !held() && r.drift.open == nil }
@@ -100,8 +107,9 @@ func (r *run) timer(ctx workflow.Context, w waiting) (expired func() bool, stop 
 		return func() bool { return false }, func() {}
 	}
 	timerCtx, cancel := workflow.WithCancel(ctx)
-	timer := workflow.NewTimerWithOptions(timerCtx, w.hold.Duration.Std(), workflow.TimerOptions{Summary: "time of " + w.where})
-	until := workflow.Now(ctx).Add(w.hold.Duration.Std())
+	left := r.holdLeft(ctx, w.hold.Duration.Std())
+	timer := workflow.NewTimerWithOptions(timerCtx, left, workflow.TimerOptions{Summary: "time of " + w.where})
+	until := workflow.Now(ctx).Add(left)
 	r.until = &until
 	return timer.IsReady, func() {
 		cancel()

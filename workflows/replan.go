@@ -34,6 +34,40 @@ func (r *run) judgeReplan(m Message) (string, error) {
 	return "going on by the edited document", nil
 }
 
+// ready returns a replan whose document can be adopted, with its metrics filled
+// in. The error says why it cannot; the present document stays in force then. A
+// later edit overtakes one that is still being prepared.
+func (r *run) ready(ctx workflow.Context, m Message) (Message, error) {
+	r.edits++
+	edit := r.edits
+	if !m.Rollout.Measured() || !preparesEdits(ctx) {
+		return m, nil
+	}
+	r.preparing = m.ID
+	doc, err := r.callPrepare(ctx, *m.Rollout, "prepare the metrics of the edited document", func() error { return r.outdated(ctx, m, edit) })
+	if edit == r.edits {
+		r.preparing = ""
+	}
+	switch {
+	case r.outdated(ctx, m, edit) != nil:
+		return m, r.outdated(ctx, m, edit)
+	case err != nil:
+		return m, fmt.Errorf("the present document stays in force: %s", explain(err))
+	}
+	m.Rollout = &doc
+	return m, nil
+}
+
+// outdated says why an edited document that is being prepared is not wanted any
+// more.
+func (r *run) outdated(ctx workflow.Context, m Message, edit int) error {
+	if edit != r.edits {
+		return errors.New("the document was edited again before its metrics were prepared")
+	}
+	_, err := r.judge(workflow.Now(ctx), VerbReplan, m)
+	return err
+}
+
 // possible says whether steps can be taken at all. A document is checked by those
 // that send it, but a signal can be written by hand.
 func possible(steps []config.Step) bool {
@@ -56,6 +90,7 @@ func (r *run) replan(ctx workflow.Context, doc *config.Rollout) {
 	traffic.Grace, traffic.ConfirmTimeout = doc.Traffic.Grace, doc.Traffic.ConfirmTimeout
 	r.in.Rollout = *doc
 	r.in.Rollout.Traffic = traffic
+	r.guardEdited(ctx, before)
 	early := make([]bool, len(doc.Steps))
 	copy(early, r.early)
 	r.early = early
@@ -105,13 +140,15 @@ func sameButHolds(a, b []config.Step) bool {
 	return true
 }
 
-// beginHold notes when a hold begins; one that an edited document has kept began
-// earlier.
-func (r *run) beginHold(ctx workflow.Context) {
-	if !r.kept || r.began.IsZero() || r.heldStep != r.step {
+// beginHold notes when a hold begins, and says whether an edited document has kept
+// it, so that it began earlier.
+func (r *run) beginHold(ctx workflow.Context) (kept bool) {
+	kept = r.kept && !r.began.IsZero() && r.heldStep == r.step
+	if !kept {
 		r.began, r.heldStep = workflow.Now(ctx), r.step
 	}
 	r.kept = false
+	return kept
 }
 
 // holdLeft is what is left of a timed hold.

@@ -29,9 +29,7 @@ func Rollout(ctx workflow.Context, in Input) (Result, error) {
 		return Result{}, r.refuse(ctx, err)
 	}
 	workflow.Go(ctx, r.watch)
-	if in.Rollout.Analysis != nil {
-		workflow.Go(ctx, r.guardRollout)
-	}
+	r.guard(ctx)
 	if err := r.deliver(ctx); err != nil {
 		return r.rollBack(ctx, err)
 	}

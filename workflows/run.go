@@ -66,6 +66,10 @@ type mailbox struct {
 	began    time.Time
 	heldStep int
 	kept     bool
+	// edits counts the documents of replans, and preparing is the ID of the one
+	// whose metrics are being prepared.
+	edits     int
+	preparing string
 }
 
 // order is an interruption of the main line.

@@ -48,3 +48,16 @@ const retryWakes = "retry-ends-the-pause-of-a-compensation"
 func wakesByRetry(ctx workflow.Context) bool {
 	return workflow.GetVersion(ctx, retryWakes, workflow.DefaultVersion, 1) > workflow.DefaultVersion
 }
+
+// preparedEdits: the metrics of an edited document are prepared before it is
+// adopted, the guard of the whole rollout follows it, and a measured hold that it
+// keeps goes on from where it was. Without that the metrics of ConfigMaps would be
+// missing. Since v0.3.0; rollouts of v0.2.0 whose edited documents have metrics
+// have to be gone before it may be removed.
+const preparedEdits = "prepare-the-metrics-of-an-edited-document"
+
+// preparesEdits says that a rollout does so; it is asked for documents with
+// metrics only.
+func preparesEdits(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, preparedEdits, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}

@@ -24,6 +24,9 @@ const historySamples = 20
 // worker another one goes on from the last sample. With Guard, a verdict Pass
 // does not end it. When it is cancelled it returns what it knows.
 func (a *Activities) AnalyseMetrics(ctx context.Context, req Request) (Result, error) {
+	if len(req.Metrics) == 0 {
+		return Result{}, kube.Terminal(kube.ErrRefused, "there is no metric to measure: name at least one in the analysis")
+	}
 	clients, err := a.clients(ctx, req.Subject.Ref.Namespace, req.Servers)
 	if err != nil {
 		return Result{}, err

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 
 	"sluice.dev/sluice/activities/analysis"
 	"sluice.dev/sluice/activities/analysis/verdict"
@@ -151,7 +152,24 @@ func TestSeveralMetricsAtTheirOwnPace(t *testing.T) {
 	require.Equal(t, 2, result.State.Metrics[2].Passed)
 }
 
-func TestUnknownServerIsRefused(t *testing.T) {
-	_, err := newBench(t, nil).analyse(analysis.Request{Metrics: []config.Metric{valueMetric(nil)}})
-	require.ErrorContains(t, err, "no Prometheus is known: write spec.prometheus")
+func TestWhatCannotBeMeasuredIsRefused(t *testing.T) {
+	hasty := valueMetric(func(m *config.Metric) { m.Interval = 0 })
+	tests := map[string]struct {
+		prometheus *prometheus
+		metrics    []config.Metric
+		want       string
+	}{
+		"no server":   {nil, []config.Metric{valueMetric(nil)}, "no Prometheus is known: write spec.prometheus"},
+		"no metric":   {newPrometheus(t, nil), nil, "there is no metric to measure"},
+		"no interval": {newPrometheus(t, nil), []config.Metric{hasty}, "metric errors has the interval 0s"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := newBench(t, test.prometheus).analyse(analysis.Request{Metrics: test.metrics})
+			require.ErrorContains(t, err, test.want)
+			var failure *temporal.ApplicationError
+			require.ErrorAs(t, err, &failure)
+			require.True(t, failure.NonRetryable(), "told at once, not tried for ever")
+		})
+	}
 }

@@ -22,8 +22,12 @@ type meter struct {
 	canary, stable Queries
 }
 
-// newMeter prepares the measurement of a metric.
+// newMeter prepares the measurement of a metric. The error says what is wrong with
+// its interval, its condition or a query.
 func newMeter(s Subject, m config.Metric, client *prom.Client) (*meter, error) {
+	if m.Interval <= 0 {
+		return nil, fmt.Errorf("metric %s has the interval %s: write a length of time such as 30s", m.Name, m.Interval)
+	}
 	judge, err := verdict.New(m)
 	if err != nil {
 		return nil, err

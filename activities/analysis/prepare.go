@@ -34,6 +34,9 @@ func (a *Activities) PrepareAnalysis(ctx context.Context, req PrepareRequest) (P
 		return Prepared{}, refused(err)
 	}
 	for _, placed := range rollout.Analyses() {
+		if len(placed.Metrics) == 0 {
+			return Prepared{}, kube.Terminal(kube.ErrRefused, "%s: there is no metric to measure: name at least one", placed.Where)
+		}
 		subject := req.Subject
 		subject.Step = max(1, placed.Step)
 		for _, m := range placed.Metrics {

@@ -45,6 +45,11 @@ func pending() *config.Analysis {
 	return &config.Analysis{Pending: []config.PendingMetric{{ConfigMap: "shared", Path: "metrics[0]"}}}
 }
 
+// measured has a metric that can be measured.
+func measured() *config.Analysis {
+	return &config.Analysis{Metrics: []config.Metric{valueMetric(nil)}}
+}
+
 func TestTemplatesOfConfigMaps(t *testing.T) {
 	b := newBench(t, newPrometheus(t, map[string][]vector{"1": {{"": 1}}}))
 	b.a.Kube = fake.NewClientset(&corev1.ConfigMap{
@@ -64,19 +69,26 @@ func TestPrepareRefuses(t *testing.T) {
 	require.ErrorContains(t, err, `configmaps "shared" not found`)
 
 	secret := config.Prometheus{Name: "main", Address: "http://127.0.0.1:1", Timeout: config.Duration(1e9), MaxBytes: 1 << 20, Bearer: &config.Credential{Secret: "prom", Key: "token"}}
-	_, err = b.prepare(&config.Analysis{}, secret)
+	_, err = b.prepare(measured(), secret)
 	require.ErrorContains(t, err, `secrets "prom" not found`)
 	var failure *temporal.ApplicationError
 	require.ErrorAs(t, err, &failure)
 	require.True(t, failure.NonRetryable(), "refused at once")
 
-	_, err = newBench(t, nil).prepare(&config.Analysis{})
+	_, err = newBench(t, nil).prepare(measured())
 	require.ErrorContains(t, err, "no Prometheus is known")
+
+	_, err = b.prepare(&config.Analysis{})
+	require.ErrorContains(t, err, "steps[0].analysis: there is no metric to measure")
+	hasty := measured()
+	hasty.Metrics[0].Interval = 0
+	_, err = b.prepare(hasty)
+	require.ErrorContains(t, err, "metric errors has the interval 0s: write a length of time")
 }
 
 func TestServerThatIsAwayIsAWarning(t *testing.T) {
 	away := config.Prometheus{Name: "main", Address: "http://127.0.0.1:1", Timeout: config.Duration(1e9), MaxBytes: 1 << 20}
-	prepared, err := newBench(t, nil).prepare(&config.Analysis{}, away)
+	prepared, err := newBench(t, nil).prepare(measured(), away)
 	require.NoError(t, err)
 	require.Len(t, prepared.Warnings, 1)
 	require.Contains(t, prepared.Warnings[0], "metrics cannot be read now: Prometheus main: no connection")
@@ -89,15 +101,15 @@ func TestCredentialFiles(t *testing.T) {
 		return config.Prometheus{Name: "main", Address: "http://127.0.0.1:1", Timeout: config.Duration(1e9), MaxBytes: 1 << 20, Bearer: &config.Credential{File: file}}
 	}
 	b := newBench(t, nil)
-	_, err := b.prepare(&config.Analysis{}, server("token"))
+	_, err := b.prepare(measured(), server("token"))
 	require.ErrorContains(t, err, "the worker has no folder of credentials")
 	b.a.Credentials = dir
 	for _, name := range []string{"token", filepath.Join(dir, "token")} {
-		_, err = b.prepare(&config.Analysis{}, server(name))
+		_, err = b.prepare(measured(), server(name))
 		require.NoError(t, err)
 	}
 	for _, name := range []string{"/etc/passwd", "../passwd", "other"} {
-		_, err = b.prepare(&config.Analysis{}, server(name))
+		_, err = b.prepare(measured(), server(name))
 		require.Error(t, err, name)
 	}
 }
@@ -114,7 +126,7 @@ func TestRightsThatAreMissing(t *testing.T) {
 	secret := config.Prometheus{Name: "main", Address: "http://127.0.0.1:1", Timeout: config.Duration(1e9), MaxBytes: 1 << 20, Bearer: &config.Credential{Secret: "prom", Key: "token"}}
 	for remedy, prepare := range map[string]func() (analysis.Prepared, error){
 		"grant get on the ConfigMap shared in namespace shop": func() (analysis.Prepared, error) { return b.prepare(pending()) },
-		"grant get on the Secret prom in namespace shop":      func() (analysis.Prepared, error) { return b.prepare(&config.Analysis{}, secret) },
+		"grant get on the Secret prom in namespace shop":      func() (analysis.Prepared, error) { return b.prepare(measured(), secret) },
 	} {
 		_, err := prepare()
 		require.ErrorContains(t, err, remedy)

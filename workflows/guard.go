@@ -1,0 +1,76 @@
+package workflows
+
+import (
+	"reflect"
+
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/config"
+)
+
+// guard takes care of the analysis of the whole rollout, if the document has one,
+// from now on.
+func (r *run) guard(ctx workflow.Context) {
+	if r.doc().Analysis == nil || r.guarding {
+		return
+	}
+	r.guarding = true
+	workflow.Go(ctx, r.guardRollout)
+}
+
+// guardRollout keeps the analysis of the whole rollout going while canary serves.
+func (r *run) guardRollout(ctx workflow.Context) {
+	for {
+		if workflow.Await(ctx, r.guarded) != nil {
+			return
+		}
+		edits := r.guardEdits
+		needed := func() bool { return r.guarded() && r.guardEdits == edits }
+		m := r.analyse(ctx, "the rollout's metrics", r.doc().Analysis, &measurement{guards: true})
+		err := workflow.Await(ctx, func() bool { return m.failure != nil || !needed() })
+		m.cancel()
+		if err != nil {
+			return
+		}
+		if m.failure != nil && needed() {
+			r.blame(ctx, m.failure)
+		}
+	}
+}
+
+// guarded says whether the analysis of the whole rollout has something to guard.
+// One that has failed begins anew when a person has decided.
+func (r *run) guarded() bool {
+	w, a := r.world, r.doc().Analysis
+	return a != nil && w.RouteExists && w.MaybeCarries && !w.Promoted && !r.revising && !r.final && !r.unguarded &&
+		r.blamed == nil && r.step+1 >= a.StartingStep && !r.leaving()
+}
+
+// guardEdited lets the guard follow a document that adds, changes or removes the
+// analysis of the whole rollout; one whose metrics are the same goes on.
+func (r *run) guardEdited(ctx workflow.Context, before config.Rollout) {
+	if !r.doc().Measured() || !preparesEdits(ctx) {
+		return
+	}
+	same := before.Analysis != nil && r.doc().Analysis != nil && reflect.DeepEqual(before.Analysis.Metrics, r.doc().Analysis.Metrics)
+	if !same || !reflect.DeepEqual(before.Prometheus, r.doc().Prometheus) {
+		r.guardEdits++
+	}
+	r.guard(ctx)
+}
+
+// leaving says that the order to return to stable was given.
+func (r *run) leaving() bool { return r.order != nil && r.order.verb == VerbAbort }
+
+// blame interrupts the main line because of a verdict.
+func (r *run) blame(ctx workflow.Context, f *verdictFailure) {
+	if r.order != nil {
+		return // what a person has ordered comes first; it is measured anew
+	}
+	r.blamed = f
+	if r.phase == PhaseStuck && f.policy == config.FailurePause {
+		r.note(ctx, f.reason)
+		return
+	}
+	r.order = &order{verb: verbVerdict, cause: f}
+}

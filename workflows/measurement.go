@@ -1,0 +1,146 @@
+package workflows
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/activities/analysis"
+	"sluice.dev/sluice/activities/analysis/verdict"
+	"sluice.dev/sluice/config"
+)
+
+// measurement is one analysis that runs beside the main line.
+type measurement struct {
+	// where it belongs, in words, and the metrics that are measured.
+	where   string
+	metrics []config.Metric
+	// passed says that all its metrics have passed, failure that one has not.
+	passed  bool
+	failure *verdictFailure
+	// guards says that a verdict Pass does not end it; goOn is asked after one
+	// whether it is still needed.
+	guards bool
+	goOn   func() bool
+	cancel workflow.CancelFunc
+	// after is the measurement of the same metrics that it goes on from, if any.
+	after *measurement
+	// ended says that nothing is measured any more, and state what is known then;
+	// nil where nothing is.
+	ended bool
+	state *analysis.State
+}
+
+// of returns the measurement if another one of these metrics can go on from it: one
+// that has failed is measured anew.
+func (m *measurement) of(metrics []config.Metric) *measurement {
+	if m == nil || m.failure != nil || !reflect.DeepEqual(m.metrics, metrics) {
+		return nil
+	}
+	return m
+}
+
+// analyse begins an analysis of the present step.
+func (r *run) analyse(ctx workflow.Context, where string, a *config.Analysis, m *measurement) *measurement {
+	ctx, m.cancel = workflow.WithCancel(ctx)
+	m.where, m.metrics = where, a.Metrics
+	req := analysis.Request{Subject: r.subject(r.step + 1), Metrics: a.Metrics, Servers: r.doc().Prometheus, Guard: m.guards}
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		defer func() { m.ended = true }()
+		if m.after != nil {
+			if workflow.Await(ctx, func() bool { return m.after.ended }) != nil {
+				return
+			}
+			req.State = m.after.state
+		}
+		r.measure(ctx, m, req)
+	})
+	return m
+}
+
+// measure runs an analysis: until it has passed, and then, as long as it is
+// needed, from where it was.
+func (r *run) measure(ctx workflow.Context, m *measurement, req analysis.Request) {
+	for {
+		index := r.beginAnalysis(ctx, m, req)
+		future := workflow.ExecuteActivity(r.analysisOptions(ctx, m, req, index), measures.AnalyseMetrics, req)
+		var result analysis.Result
+		err := future.Get(ctx, &result)
+		r.endAnalysis(ctx, index, result, err)
+		if err == nil {
+			m.state = &result.State
+		}
+		switch {
+		case ctx.Err() != nil:
+			return // nobody asks any more
+		case err != nil:
+			m.failure = &verdictFailure{policy: r.doc().OnFailure, reason: m.where + " cannot be measured: " + explain(err)}
+			return
+		}
+		r.note(ctx, fmt.Sprintf("%s: %s", m.where, result.Decision))
+		if m.failure = failureOf(m.where, result.Decision); m.failure != nil {
+			return
+		}
+		m.passed = result.Decision.Action == verdict.Promote
+		if m.goOn == nil || !m.goOn() {
+			return
+		}
+		req.Guard, req.State = true, m.state
+	}
+}
+
+// failureOf is what follows a bad verdict; nil where it is none.
+func failureOf(where string, d verdict.Decision) *verdictFailure {
+	reason := fmt.Sprintf("%s: %s", where, d.Reason)
+	switch d.Action {
+	case verdict.Rollback:
+		return &verdictFailure{policy: config.FailureRollback, reason: reason}
+	case verdict.Pause:
+		return &verdictFailure{policy: config.FailurePause, reason: reason}
+	case verdict.Promote, verdict.Continue:
+	}
+	return nil
+}
+
+// analysisOptions of one measurement: it is tried again for ever, because what
+// cannot be measured is a verdict, not an error.
+func (r *run) analysisOptions(ctx workflow.Context, m *measurement, req analysis.Request, index int) workflow.Context {
+	names := make([]string, len(req.Metrics))
+	for i, metric := range req.Metrics {
+		names[i] = metric.Name
+	}
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		ActivityID:          r.analyses[index].Activity,
+		TaskQueue:           ActivityTaskQueue(r.in.Cluster),
+		StartToCloseTimeout: watchTimeout,
+		HeartbeatTimeout:    analysisHeartbeat,
+		// Its result is wanted when it is cancelled, too: the numbers belong to the
+		// history. Nobody waits for it.
+		WaitForCancellation: true,
+		Summary:             fmt.Sprintf("%s: %s", m.where, strings.Join(names, ", ")),
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: 10 * time.Second},
+	})
+}
+
+// beginAnalysis adds an analysis to the status and returns its place there.
+func (r *run) beginAnalysis(ctx workflow.Context, m *measurement, req analysis.Request) int {
+	r.analyses = append(r.analyses, AnalysisStatus{
+		Where: m.where, Step: req.Subject.Step, Since: workflow.Now(ctx), Running: true, Guard: req.Guard,
+		Activity: fmt.Sprintf("analysis-%d", len(r.analyses)+1),
+	})
+	return len(r.analyses) - 1
+}
+
+// endAnalysis keeps the numbers of an analysis.
+func (r *run) endAnalysis(ctx workflow.Context, index int, result analysis.Result, err error) {
+	a := &r.analyses[index]
+	a.Running, a.Ended = false, workflow.Now(ctx)
+	if err == nil {
+		a.State = result.State.Brief(statusSamples)
+	}
+	r.publish(ctx)
+}

@@ -233,6 +233,7 @@ func TestBake(t *testing.T) {
 		require.NotContains(t, b.cluster.ops(), "promote v2", "the old revision is kept")
 	})
 	b.verdict(6*time.Minute, 1, verdict.Promote)
+	b.known(10*time.Minute, 2, verdict.Promote, verdict.Pass)
 	began := b.Now()
 	result, err := b.run(baked())
 	require.NoError(t, err)

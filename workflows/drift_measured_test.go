@@ -58,6 +58,9 @@ func TestDriftInAMeasuredHold(t *testing.T) {
 			if c.asks {
 				// Metrics pass while a person is asked: the answer is waited for.
 				b.verdict(2*time.Minute, 1, verdict.Promote)
+				if c.hold.Mode == config.HoldTimed {
+					b.known(160*time.Second, 2, verdict.Promote, verdict.Pass)
+				}
 				b.at(3*time.Minute, func() {
 					s := b.status()
 					require.Equal(t, 1, s.Step)
@@ -118,6 +121,7 @@ func TestDriftWhileBaking(t *testing.T) {
 				require.Equal(t, 100, s.Confirmed.Weight)
 			})
 			b.verdict(9*time.Minute, 1, verdict.Promote)
+			b.known(10*time.Minute, 2, verdict.Promote, verdict.Pass)
 			result, err := b.run(doc)
 			require.NoError(t, err)
 			require.Equal(t, workflows.Promoted, result.Outcome)

@@ -63,6 +63,17 @@ func (b *bench) verdict(delay time.Duration, n int, action verdict.Action) {
 	})
 }
 
+// known lets the n-th analysis (from 1) end with what it knows after a virtual delay,
+// because it was cancelled or its time is over.
+func (b *bench) known(delay time.Duration, n int, action verdict.Action, outcome verdict.Outcome) {
+	b.at(delay, func() {
+		require.GreaterOrEqual(b.t, len(b.cluster.tokens), n, "analyses that have begun")
+		d := verdict.Decision{Action: action, Outcome: outcome, Metric: "errors", Reason: "errors: as it stands"}
+		state := analysis.State{Decision: d, Metrics: []analysis.MetricState{{State: verdict.State{Metric: "errors", Outcome: outcome, Passed: 7}}}}
+		require.NoError(b.t, b.CompleteActivity(b.cluster.tokens[n-1], analysis.Result{Decision: d, State: state}, nil))
+	})
+}
+
 // metrics is an analysis of one metric.
 func metrics() *config.Analysis {
 	return &config.Analysis{Metrics: []config.Metric{{Name: "errors", OnFail: config.FailureRollback}}}

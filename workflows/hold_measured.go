@@ -44,7 +44,7 @@ func (r *run) bake(ctx workflow.Context) error {
 	if r.overridden != r.step+1 {
 		err := r.wait(ctx, waiting{
 			phase: PhaseBaking, where: "the metrics of the bake",
-			text: fmt.Sprintf("the new revision has all requests; the old one is kept ready for %s; promote to go on now", bake.Duration),
+			text: r.bakeText(),
 			hold: config.Hold{Mode: config.HoldTimed, Duration: bake.Duration}, analysis: bake.Analysis,
 		})
 		if err != nil {
@@ -76,6 +76,9 @@ func (r *run) wait(ctx workflow.Context, w waiting) error {
 	if w.analysis != nil {
 		if kept {
 			m.after = r.lastHold.of(w.analysis.Metrics)
+		}
+		if r.until != nil {
+			m.until = *r.until
 		}
 		r.lastHold = r.analyse(ctx, w.where, w.analysis, m)
 		defer func() { m.cancel() }()
@@ -127,6 +130,15 @@ func (r *run) measuredText(step config.Step) string {
 		return fmt.Sprintf("step %d holds for %s, and until %s pass; promote to go on now", r.step+1, step.Hold.Duration, names)
 	}
 	return fmt.Sprintf("step %d goes on when %s pass; promote to go on now", r.step+1, names)
+}
+
+// bakeText says what a bake waits for.
+func (r *run) bakeText() string {
+	text := fmt.Sprintf("the new revision has all requests; the old one is kept ready for %s", r.doc().Bake.Duration)
+	if a := r.doc().Bake.Analysis; a != nil {
+		text += fmt.Sprintf(", and until %s pass", MetricNames(a))
+	}
+	return text + "; promote to go on now"
 }
 
 // MetricNames joins the names of the metrics that decide.

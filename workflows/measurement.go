@@ -19,13 +19,16 @@ type measurement struct {
 	// where it belongs, in words, and the metrics that are measured.
 	where   string
 	metrics []config.Metric
-	// passed says that all its metrics have passed, failure that one has not.
+	// passed says that all its metrics have passed, failure that one has not. Of a
+	// timed hold both are what is known at the end of its time.
 	passed  bool
 	failure *verdictFailure
 	// guards says that a verdict Pass does not end it; goOn is asked after one
 	// whether it is still needed.
 	guards bool
 	goOn   func() bool
+	// until is the end of a timed hold; zero otherwise.
+	until  time.Time
 	cancel workflow.CancelFunc
 	// after is the measurement of the same metrics that it goes on from, if any.
 	after *measurement
@@ -63,17 +66,11 @@ func (r *run) analyse(ctx workflow.Context, where string, a *config.Analysis, m 
 }
 
 // measure runs an analysis: until it has passed, and then, as long as it is
-// needed, from where it was.
+// needed, from where it was. Metrics that do not pass at the end of a timed hold
+// are measured on until they do.
 func (r *run) measure(ctx workflow.Context, m *measurement, req analysis.Request) {
 	for {
-		index := r.beginAnalysis(ctx, m, req)
-		future := workflow.ExecuteActivity(r.analysisOptions(ctx, m, req, index), measures.AnalyseMetrics, req)
-		var result analysis.Result
-		err := future.Get(ctx, &result)
-		r.endAnalysis(ctx, index, result, err)
-		if err == nil {
-			m.state = &result.State
-		}
+		result, err := r.measureOnce(ctx, m, req)
 		switch {
 		case ctx.Err() != nil:
 			return // nobody asks any more
@@ -81,16 +78,45 @@ func (r *run) measure(ctx workflow.Context, m *measurement, req analysis.Request
 			m.failure = &verdictFailure{policy: r.doc().OnFailure, reason: m.where + " cannot be measured: " + explain(err)}
 			return
 		}
-		r.note(ctx, fmt.Sprintf("%s: %s", m.where, result.Decision))
 		if m.failure = failureOf(m.where, result.Decision); m.failure != nil {
 			return
 		}
-		m.passed = result.Decision.Action == verdict.Promote
-		if m.goOn == nil || !m.goOn() {
+		pass := result.Decision.Action == verdict.Promote
+		// The clock of the worker may be ahead of the timer.
+		if pass && !req.Until.IsZero() && workflow.Await(ctx, func() bool { return !m.goOn() }) != nil {
 			return
 		}
-		req.Guard, req.State = true, m.state
+		if pass && (m.goOn == nil || !m.goOn()) {
+			m.passed = true
+			return
+		}
+		req.Guard, req.Until, req.State = pass, time.Time{}, m.state
+		if pass && !m.until.IsZero() && wantsPresentPass(ctx) {
+			req.Until = m.until
+		}
+		m.passed = pass && req.Until.IsZero()
 	}
+}
+
+// measureOnce runs one activity of an analysis and tells its decision.
+func (r *run) measureOnce(ctx workflow.Context, m *measurement, req analysis.Request) (analysis.Result, error) {
+	index := r.beginAnalysis(ctx, m, req)
+	future := workflow.ExecuteActivity(r.analysisOptions(ctx, m, req, index), measures.AnalyseMetrics, req)
+	var result analysis.Result
+	err := future.Get(ctx, &result)
+	r.endAnalysis(ctx, index, result, err)
+	if err != nil {
+		return result, err
+	}
+	m.state = &result.State
+	switch {
+	case ctx.Err() != nil:
+	case result.Decision.Action == verdict.Continue:
+		r.note(ctx, fmt.Sprintf("%s: the time is over, measured on until they pass: %s", m.where, result.Decision.Reason))
+	default:
+		r.note(ctx, fmt.Sprintf("%s: %s", m.where, result.Decision))
+	}
+	return result, nil
 }
 
 // failureOf is what follows a bad verdict; nil where it is none.

@@ -68,17 +68,6 @@ func (p *patientOutbound) ExecuteActivity(ctx workflow.Context, activity string,
 	return p.Next.ExecuteActivity(ctx, activity, args...)
 }
 
-// known answers the n-th analysis (from 1), which is cancelled, with what it knows
-// after a virtual delay.
-func (b *bench) known(delay time.Duration, n int, action verdict.Action, outcome verdict.Outcome) {
-	b.at(delay, func() {
-		require.GreaterOrEqual(b.t, len(b.cluster.tokens), n, "analyses that have begun")
-		d := verdict.Decision{Action: action, Outcome: outcome, Metric: "errors", Reason: "errors: as it stands"}
-		state := analysis.State{Decision: d, Metrics: []analysis.MetricState{{State: verdict.State{Metric: "errors", Outcome: outcome, Passed: 7}}}}
-		require.NoError(b.t, b.CompleteActivity(b.cluster.tokens[n-1], analysis.Result{Decision: d, State: state}, nil))
-	})
-}
-
 // TestEditedTimeOfAMeasuredHold keeps the metrics of the ConfigMap, what was
 // measured of them, and the time that has passed.
 func TestEditedTimeOfAMeasuredHold(t *testing.T) {
@@ -97,6 +86,7 @@ func TestEditedTimeOfAMeasuredHold(t *testing.T) {
 		require.False(t, again.Guard)
 	})
 	b.verdict(20*time.Minute, 2, verdict.Promote)
+	b.known(30*time.Minute, 3, verdict.Promote, verdict.Pass)
 	b.at(29*time.Minute, func() { require.Equal(t, 1, b.status().Step) })
 	b.at(30*time.Minute+10*time.Second, func() { require.Equal(t, workflows.PhasePromoted, b.status().Phase) })
 	result, err := b.run(timed(2*time.Hour, "shared"))

@@ -61,3 +61,15 @@ const preparedEdits = "prepare-the-metrics-of-an-edited-document"
 func preparesEdits(ctx workflow.Context) bool {
 	return workflow.GetVersion(ctx, preparedEdits, workflow.DefaultVersion, 1) > workflow.DefaultVersion
 }
+
+// presentPass: a timed hold, or a bake, whose metrics have passed early ends when
+// they pass at its end, too. Without that it would end as good although they were
+// not measured any more. Since v0.3.0; rollouts of v0.2.0 that hold so have to be
+// gone before it may be removed.
+const presentPass = "end-a-timed-hold-only-while-its-metrics-pass"
+
+// wantsPresentPass says that a rollout does so; it is asked where metrics have
+// passed before the time is over.
+func wantsPresentPass(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, presentPass, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}

@@ -22,7 +22,7 @@ const historySamples = 20
 // AnalyseMetrics measures until a verdict is known, and returns it with the
 // numbers that it rests on. Its heartbeats carry its state: after the death of a
 // worker another one goes on from the last sample. With Guard, a verdict Pass
-// does not end it. When it is cancelled it returns what it knows.
+// does not end it. When it is cancelled, and at Until, it returns what it knows.
 func (a *Activities) AnalyseMetrics(ctx context.Context, req Request) (Result, error) {
 	if len(req.Metrics) == 0 {
 		return Result{}, kube.Terminal(kube.ErrRefused, "there is no metric to measure: name at least one in the analysis")
@@ -98,25 +98,37 @@ func (r *run) measure(ctx context.Context, stop <-chan struct{}) error {
 	return nil
 }
 
-// over says whether the decision ends the analysis.
+// over says whether the decision, or the time of a guard, ends the analysis. What
+// is overdue then, because no worker has measured, is measured first.
 func (r *run) over() bool {
 	switch r.state.Decision.Action {
 	case verdict.Pause, verdict.Rollback:
 		return true
-	case verdict.Promote:
-		return !r.req.Guard
-	case verdict.Continue:
+	case verdict.Promote, verdict.Continue:
 	}
-	return false
+	if !r.req.Guard {
+		return r.state.Decision.Action == verdict.Promote
+	}
+	now := r.now()
+	return !r.req.Until.IsZero() && !now.Before(r.req.Until) && r.due().After(now)
 }
 
-// wait until a sample is due.
-func (r *run) wait(ctx context.Context, stop <-chan struct{}) error {
-	next := r.state.Metrics[0].Next
+// due is when the next sample is.
+func (r *run) due() time.Time {
+	due := r.state.Metrics[0].Next
 	for _, m := range r.state.Metrics {
-		if m.Next.Before(next) {
-			next = m.Next
+		if m.Next.Before(due) {
+			due = m.Next
 		}
+	}
+	return due
+}
+
+// wait until a sample is due, or until the time of a guard is over.
+func (r *run) wait(ctx context.Context, stop <-chan struct{}) error {
+	next := r.due()
+	if until := r.req.Until; r.req.Guard && !until.IsZero() && until.Before(next) {
+		next = until
 	}
 	for {
 		left := next.Sub(r.now())

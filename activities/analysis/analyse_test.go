@@ -107,6 +107,47 @@ func TestGuardGoesOnAfterAPass(t *testing.T) {
 	require.Equal(t, 3, result.State.Metrics[0].Passed)
 }
 
+// TestGuardEndsAtItsTime with what is known then; what no worker has measured is
+// measured first.
+func TestGuardEndsAtItsTime(t *testing.T) {
+	waiting := valueMetric(func(m *config.Metric) { m.OnNoData, m.Limits.ConsecutiveNoData = config.GapWait, 2 })
+	tests := map[string]struct {
+		answers []vector
+		// until is from now; next, from now, is when the sample after the pass is due.
+		until, next time.Duration
+		want        verdict.Action
+		asked       bool
+	}{
+		"good until then":      {[]vector{{"": 0.01}}, 50 * time.Millisecond, 0, verdict.Promote, true},
+		"no data since":        {nil, 50 * time.Millisecond, 0, verdict.Continue, true},
+		"no data since, late":  {nil, -time.Hour, -time.Minute, verdict.Continue, true},
+		"good, late":           {[]vector{{"": 0.01}}, -time.Hour, -time.Minute, verdict.Promote, true},
+		"nothing is due again": {nil, -time.Second, time.Minute, verdict.Promote, false},
+		"ends between samples": {nil, 50 * time.Millisecond, time.Minute, verdict.Promote, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := newPrometheus(t, map[string][]vector{"sum(canary)": {{"": 0.01}}})
+			b := newBench(t, p)
+			passed, err := b.analyse(analysis.Request{Metrics: []config.Metric{waiting}})
+			require.NoError(t, err)
+			require.Equal(t, verdict.Promote, passed.Decision.Action)
+			p.mu.Lock()
+			p.answers["sum(canary)"], p.asked = test.answers, nil
+			p.mu.Unlock()
+			now := time.Now()
+			passed.State.Metrics[0].Next = now.Add(test.next)
+			result, err := b.analyse(analysis.Request{
+				Metrics: []config.Metric{waiting}, Guard: true, Until: now.Add(test.until), State: &passed.State,
+			})
+			require.NoError(t, err)
+			require.Equal(t, test.want, result.Decision.Action, result.Decision.Reason)
+			require.Equal(t, test.asked, len(p.asked) > 0)
+			require.False(t, time.Now().Before(now.Add(test.until)))
+		})
+	}
+}
+
 func TestGoesOnFromTheLastHeartbeat(t *testing.T) {
 	p := newPrometheus(t, map[string][]vector{"sum(canary)": {{"": 0.01}}})
 	b := newBench(t, p)

@@ -41,8 +41,10 @@ type Request struct {
 	// Metrics to measure, and the servers that they are read from.
 	Metrics []config.Metric     `json:"metrics"`
 	Servers []config.Prometheus `json:"servers,omitempty"`
-	// Guard goes on after a verdict Pass: it only ends with a bad one.
-	Guard bool `json:"guard,omitempty"`
+	// Guard goes on after a verdict Pass: it only ends with a bad one, or at Until,
+	// where that is set, with what is known then.
+	Guard bool      `json:"guard,omitempty"`
+	Until time.Time `json:"until,omitzero"`
 	// State to go on from; from the beginning where nil.
 	State *State `json:"state,omitempty"`
 }

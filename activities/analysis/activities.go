@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
-	"sluice.dev/sluice/activities/analysis/prom"
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/config"
 )
@@ -29,28 +28,25 @@ type Activities struct {
 	Credentials string
 }
 
-// servers returns a client for each server that metrics are read from, by name.
-func (a *Activities) clients(ctx context.Context, namespace string, servers []config.Prometheus) (map[string]*prom.Client, error) {
+// links returns the way to each server that metrics are read from, by name; that
+// without a name is the first one. Nothing is opened yet.
+func (a *Activities) links(namespace string, servers []config.Prometheus) (map[string]*link, error) {
 	if len(servers) == 0 {
 		servers = []config.Prometheus{a.Default}
 	}
-	clients := map[string]*prom.Client{}
+	links := map[string]*link{}
 	for i, server := range servers {
 		if server.Address == "" {
 			return nil, kube.Terminal(kube.ErrRefused, "no Prometheus is known: write spec.prometheus with its address, or set prometheus.address of the worker")
 		}
-		client, err := prom.New(ctx, server, func(ctx context.Context, c config.Credential) (string, error) {
+		links[server.Name] = &link{server: server, secrets: func(ctx context.Context, c config.Credential) (string, error) {
 			return a.secret(ctx, namespace, c)
-		})
-		if err != nil {
-			return nil, err
-		}
-		clients[server.Name] = client
+		}}
 		if i == 0 {
-			clients[""] = client // a metric that names none
+			links[""] = links[server.Name]
 		}
 	}
-	return clients, nil
+	return links, nil
 }
 
 // secret reads a credential.

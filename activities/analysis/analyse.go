@@ -22,22 +22,23 @@ const historySamples = 20
 // AnalyseMetrics measures until a verdict is known, and returns it with the
 // numbers that it rests on. Its heartbeats carry its state: after the death of a
 // worker another one goes on from the last sample. With Guard, a verdict Pass
-// does not end it. When it is cancelled, and at Until, it returns what it knows.
+// does not end it. When it is cancelled, and at Until, it returns what it knows. A
+// server whose credentials cannot be read is one that does not answer.
 func (a *Activities) AnalyseMetrics(ctx context.Context, req Request) (Result, error) {
 	if len(req.Metrics) == 0 {
 		return Result{}, kube.Terminal(kube.ErrRefused, "there is no metric to measure: name at least one in the analysis")
 	}
-	clients, err := a.clients(ctx, req.Subject.Ref.Namespace, req.Servers)
+	links, err := a.links(req.Subject.Ref.Namespace, req.Servers)
 	if err != nil {
 		return Result{}, err
 	}
 	run := &run{req: req, beat: func(text string, s State) { activity.RecordHeartbeat(ctx, s, text) }, now: time.Now}
 	for _, m := range req.Metrics {
-		client, ok := clients[m.Server]
+		server, ok := links[m.Server]
 		if !ok {
 			return Result{}, kube.Terminal(kube.ErrRefused, "metric %s: no server has the name %q", m.Name, m.Server)
 		}
-		meter, err := newMeter(req.Subject, m, client)
+		meter, err := newMeter(req.Subject, m, server)
 		if err != nil {
 			return Result{}, kube.Terminal(kube.ErrRefused, "%s", err)
 		}

@@ -16,7 +16,7 @@ import (
 type meter struct {
 	metric config.Metric
 	judge  *verdict.Judge
-	client *prom.Client
+	server *link
 	// canary and stable queries; those of stable are empty where nothing is
 	// compared.
 	canary, stable Queries
@@ -24,7 +24,7 @@ type meter struct {
 
 // newMeter prepares the measurement of a metric. The error says what is wrong with
 // its interval, its condition or a query.
-func newMeter(s Subject, m config.Metric, client *prom.Client) (*meter, error) {
+func newMeter(s Subject, m config.Metric, server *link) (*meter, error) {
 	if m.Interval <= 0 {
 		return nil, fmt.Errorf("metric %s has the interval %s: write a length of time such as 30s", m.Name, m.Interval)
 	}
@@ -32,7 +32,7 @@ func newMeter(s Subject, m config.Metric, client *prom.Client) (*meter, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &meter{metric: m, judge: judge, client: client}
+	made := &meter{metric: m, judge: judge, server: server}
 	if made.canary, err = s.Fill(m, Canary); err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (m *meter) step(ctx context.Context, s MetricState, now time.Time) (MetricS
 		return m.count(ctx, s, now)
 	}
 	reading := verdict.Reading{At: now}
-	value, err := m.client.Value(ctx, m.canary.Value, now)
+	value, err := m.server.Value(ctx, m.canary.Value, now)
 	if err == nil {
 		reading.Canary = &value
 		err = m.beside(ctx, &reading, now)
@@ -88,7 +88,7 @@ func without(r verdict.Reading, err error) (verdict.Reading, error) {
 // of requests. That stable has none is for the judge to say.
 func (m *meter) beside(ctx context.Context, r *verdict.Reading, now time.Time) error {
 	if m.canary.Requests != "" {
-		requests, err := m.client.Value(ctx, m.canary.Requests, now)
+		requests, err := m.server.Value(ctx, m.canary.Requests, now)
 		if err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func (m *meter) beside(ctx context.Context, r *verdict.Reading, now time.Time) e
 	if !m.compares() {
 		return nil
 	}
-	value, err := m.client.Value(ctx, m.stable.Value, now)
+	value, err := m.server.Value(ctx, m.stable.Value, now)
 	var failure *prom.Failure
 	if errors.As(err, &failure) && failure.Empty {
 		return nil
@@ -150,11 +150,11 @@ func (m *meter) readAll(ctx context.Context, now time.Time) (Counters, error) {
 }
 
 func (m *meter) read(ctx context.Context, q Queries, now time.Time) (Series, error) {
-	requests, err := m.client.Series(ctx, q.Requests, now)
+	requests, err := m.server.Series(ctx, q.Requests, now)
 	if err != nil {
 		return Series{}, err
 	}
-	marked, err := m.client.Series(ctx, q.Bad+q.Good, now)
+	marked, err := m.server.Series(ctx, q.Bad+q.Good, now)
 	return Series{Requests: requests, Marked: marked}, err
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 
-	"sluice.dev/sluice/activities/analysis/prom"
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/config"
 )
@@ -20,7 +19,6 @@ import (
 // the document ends the rollout before anything is touched; a server that does
 // not answer now is a warning only.
 func (a *Activities) PrepareAnalysis(ctx context.Context, req PrepareRequest) (Prepared, error) {
-	namespace := req.Subject.Ref.Namespace
 	rollout, err := Resolve(ctx, a, req.Rollout)
 	var wrong config.Errors
 	if errors.As(err, &wrong) {
@@ -29,7 +27,10 @@ func (a *Activities) PrepareAnalysis(ctx context.Context, req PrepareRequest) (P
 	if err != nil {
 		return Prepared{}, err
 	}
-	clients, err := a.clients(ctx, namespace, rollout.Prometheus)
+	links, err := a.links(req.Subject.Ref.Namespace, rollout.Prometheus)
+	if err == nil {
+		err = openAll(ctx, links)
+	}
 	if err != nil {
 		return Prepared{}, refused(err)
 	}
@@ -45,7 +46,7 @@ func (a *Activities) PrepareAnalysis(ctx context.Context, req PrepareRequest) (P
 			}
 		}
 	}
-	return Prepared{Rollout: rollout, Warnings: reach(ctx, clients)}, nil
+	return Prepared{Rollout: rollout, Warnings: reach(ctx, links)}, nil
 }
 
 // refused ends the rollout for what is wrong with a server's description; what a
@@ -62,13 +63,13 @@ func refused(err error) error {
 }
 
 // reach asks every server something that needs no data.
-func reach(ctx context.Context, clients map[string]*prom.Client) []string {
+func reach(ctx context.Context, links map[string]*link) []string {
 	var warnings []string
-	for _, name := range slices.Sorted(maps.Keys(clients)) {
-		if name == "" && len(clients) > 1 {
+	for _, name := range slices.Sorted(maps.Keys(links)) {
+		if name == "" && len(links) > 1 {
 			continue // it is there under its own name
 		}
-		if _, err := clients[name].Value(ctx, "1", time.Now()); err != nil {
+		if _, err := links[name].Value(ctx, "1", time.Now()); err != nil {
 			warnings = append(warnings, fmt.Sprintf("metrics cannot be read now: %s", err))
 		}
 	}

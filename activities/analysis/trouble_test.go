@@ -1,6 +1,7 @@
 package analysis_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +9,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/fake"
+	k8stesting "k8s.io/client-go/testing"
 
 	"sluice.dev/sluice/activities/analysis"
 	"sluice.dev/sluice/activities/analysis/verdict"
@@ -70,6 +78,56 @@ func TestTroubleIsNoPass(t *testing.T) {
 			}
 			judge(test.value, valueMetric(nil))
 			judge(test.counts, countMetric(nil))
+		})
+	}
+}
+
+// TestCredentialThatCannotBeRead while a rollout goes on is an error of the
+// measurement, with its own policy; the measurement goes on when it can be read.
+func TestCredentialThatCannotBeRead(t *testing.T) {
+	secrets := schema.GroupResource{Resource: "secrets"}
+	tests := map[string]struct {
+		credential config.Credential
+		failure    error
+		reason     string
+	}{
+		"deleted":        {config.Credential{Secret: "prom", Key: "token"}, apierrors.NewNotFound(secrets, "prom"), `Prometheus main: reading Secret shop/prom: secrets "prom" not found`},
+		"forbidden":      {config.Credential{Secret: "prom", Key: "token"}, apierrors.NewForbidden(secrets, "prom", errors.New("no rule")), "Prometheus main: reading Secret shop/prom: secrets \"prom\" is forbidden: no rule: grant get on the Secret prom in namespace shop"},
+		"API away":       {config.Credential{Secret: "prom", Key: "token"}, errors.New("connection refused"), "Prometheus main: reading Secret shop/prom: connection refused"},
+		"key is missing": {config.Credential{Secret: "prom", Key: "other"}, nil, "reading Secret shop/prom: it has no key other"},
+		"no such file":   {config.Credential{File: "gone"}, nil, "reading a credential from "},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := newPrometheus(t, map[string][]vector{"sum(canary)": {{"": 0.01}}})
+			b := newBench(t, nil)
+			cluster := fake.NewClientset(&corev1.Secret{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "prom"}, Data: map[string][]byte{"token": []byte("abc")},
+			})
+			looks := 0
+			cluster.PrependReactor("get", "secrets", func(k8stesting.Action) (bool, runtime.Object, error) {
+				looks++
+				return test.failure != nil && looks <= 2, nil, test.failure
+			})
+			b.a.Kube, b.a.Credentials = cluster, t.TempDir()
+			server := p.server()
+			server.Name, server.Bearer = "main", &test.credential
+			req := analysis.Request{Metrics: []config.Metric{valueMetric(nil)}, Servers: []config.Prometheus{server}}
+			result, err := b.analyse(req)
+			require.NoError(t, err)
+			require.Equal(t, verdict.Pause, result.Decision.Action, "as the policy says")
+			require.Equal(t, verdict.Error, result.Decision.Outcome)
+			require.Contains(t, result.Decision.Reason, test.reason)
+			require.NotContains(t, result.Decision.Reason, "retryable")
+			if test.failure == nil {
+				return
+			}
+			looks = 0
+			req.Metrics[0].OnError = config.GapWait
+			result, err = b.analyse(req)
+			require.NoError(t, err)
+			require.Equal(t, verdict.Promote, result.Decision.Action, result.Decision.Reason)
+			require.Equal(t, 2, result.State.Metrics[0].Errors)
 		})
 	}
 }

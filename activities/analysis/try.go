@@ -21,15 +21,18 @@ type Trial struct {
 // of a, and tells its state after each sample. It returns when all samples are
 // taken. It is no method, because those are activities.
 func Try(ctx context.Context, a *Activities, t Trial, tell func(MetricState)) error {
-	clients, err := a.clients(ctx, t.Subject.Ref.Namespace, t.Servers)
+	links, err := a.links(t.Subject.Ref.Namespace, t.Servers)
 	if err != nil {
 		return err
 	}
-	client, ok := clients[t.Metric.Server]
+	if err := openAll(ctx, links); err != nil {
+		return err
+	}
+	server, ok := links[t.Metric.Server]
 	if !ok {
 		return fmt.Errorf("no server has the name %q", t.Metric.Server)
 	}
-	meter, err := newMeter(t.Subject, t.Metric, client)
+	meter, err := newMeter(t.Subject, t.Metric, server)
 	if err != nil {
 		return err
 	}

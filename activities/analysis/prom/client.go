@@ -51,6 +51,11 @@ type Failure struct {
 // Error returns the reason.
 func (f *Failure) Error() string { return f.Reason }
 
+// Broken is the failure of a measurement for which a server could not be asked.
+func Broken(server string, err error) *Failure {
+	return failed("Prometheus %s: %s", server, explain(err))
+}
+
 func empty(format string, args ...any) *Failure {
 	return &Failure{Empty: true, Reason: fmt.Sprintf(format, args...)}
 }
@@ -128,7 +133,7 @@ func (c *Client) query(ctx context.Context, query string, at time.Time) (model.V
 	case limited.Err() != nil:
 		return nil, failed("Prometheus %s has not answered within %s", c.server.Name, c.server.Timeout)
 	}
-	return nil, failed("Prometheus %s: %s", c.server.Name, explain(err))
+	return nil, Broken(c.server.Name, err)
 }
 
 // explain says in one line what was wrong with an answer.
@@ -138,6 +143,10 @@ func explain(err error) string {
 	var connection *net.OpError
 	var status *badStatus
 	var other *elsewhere
+	var unread interface {
+		error
+		Message() string
+	}
 	switch {
 	case errors.As(err, &large):
 		return large.Error()
@@ -145,6 +154,8 @@ func explain(err error) string {
 		return status.Error()
 	case errors.As(err, &other):
 		return other.Error()
+	case errors.As(err, &unread):
+		return unread.Message() // a credential that Kubernetes does not give
 	case errors.As(err, &answer):
 		return fmt.Sprintf("%s: %s", answer.Type, shorten(answer.Msg))
 	case errors.As(err, &connection):

@@ -100,6 +100,11 @@ func dial(ctx context.Context, s settings.Settings, log *slog.Logger, metrics *t
 // its cache: short, so that the death of a worker does not hold rollouts up.
 const stickyTimeout = 2 * time.Second
 
+// heartbeatThrottle is how long the SDK keeps a heartbeat back after another one.
+// Of its own accord it is most of the heartbeat timeout: so many seconds of samples
+// would be taken again after the death of a worker.
+const heartbeatThrottle = 2 * time.Second
+
 // work polls for tasks until the context ends or the worker fails.
 func work(ctx context.Context, s settings.Settings, temporal client.Client, cluster *kube.Cluster, gateways *gateway.Gateways, metrics *telemetry, log *slog.Logger) error {
 	worker.SetStickyWorkflowCacheSize(s.Worker.WorkflowCacheSize)
@@ -108,6 +113,7 @@ func work(ctx context.Context, s settings.Settings, temporal client.Client, clus
 		WorkerStopTimeout:                  s.Worker.StopTimeout,
 		MaxConcurrentActivityExecutionSize: s.Worker.MaxConcurrentActivities,
 		StickyScheduleToStartTimeout:       stickyTimeout,
+		MaxHeartbeatThrottleInterval:       heartbeatThrottle,
 		OnFatalError:                       func(err error) { fatal <- err },
 	}
 	deciding := worker.New(temporal, workflows.TaskQueue, options)

@@ -12,9 +12,10 @@ import (
 	"sluice.dev/sluice/activities/kube"
 )
 
-// beatInterval is how often the state is sent while nothing is measured; the SDK
-// sends the latest only.
-const beatInterval = time.Second
+// beatInterval is how often the state is sent while nothing is measured: often
+// enough for one that is lost to do no harm, and no more, since each carries the
+// whole state. A sample is sent when it is taken.
+const beatInterval = 4 * time.Second
 
 // historySamples is how many samples of each metric a result carries.
 const historySamples = 20

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
 	"sluice.dev/sluice/activities/analysis"
@@ -162,6 +164,44 @@ func TestGoesOnFromTheLastHeartbeat(t *testing.T) {
 	require.Equal(t, 5, result.State.Metrics[0].Passed)
 	require.Len(t, p.asked[asked:], 3, "two samples were taken before")
 	require.Equal(t, before.State.Began.UTC(), result.State.Began.UTC())
+}
+
+// TestSequentialTestGoesOnFromTheLastHeartbeat of a worker that is gone: its
+// counters and its evidence are those of a worker that has never stopped.
+func TestSequentialTestGoesOnFromTheLastHeartbeat(t *testing.T) {
+	bad := countMetric(func(m *config.Metric) { m.Limits.ConsecutiveFailures = 0 })
+	answers := func() map[string][]vector {
+		return map[string][]vector{
+			"requests_canary": steady(1000, 25, 100), "bad_canary": steady(10, 1, 100),
+			"requests_stable": steady(0, 500, 100), "bad_stable": steady(0, 5, 100),
+		}
+	}
+	whole, err := newBench(t, newPrometheus(t, answers())).analyse(analysis.Request{Metrics: []config.Metric{bad}})
+	require.NoError(t, err)
+	require.Equal(t, verdict.Fail, whole.Decision.Outcome)
+
+	p := newPrometheus(t, answers())
+	killed, stop := newBench(t, p), make(chan struct{})
+	killed.env.SetWorkerStopChannel(stop)
+	var last converter.EncodedValues
+	killed.env.SetOnActivityHeartbeatListener(func(_ *activity.Info, details converter.EncodedValues) { last = details })
+	p.after("bad_stable", 5, func() { close(stop) })
+	_, err = killed.analyse(analysis.Request{Metrics: []config.Metric{bad}})
+	require.ErrorContains(t, err, "the worker is stopping")
+	var state analysis.State
+	require.NoError(t, last.Get(&state))
+	taken := state.Metrics[0].Judged()
+	require.Greater(t, taken, 2)
+	require.Less(t, taken, whole.State.Metrics[0].Judged())
+
+	second := newBench(t, p)
+	second.env.SetHeartbeatDetails(state)
+	result, err := second.analyse(analysis.Request{Metrics: []config.Metric{bad}})
+	require.NoError(t, err)
+	require.Equal(t, whole.Decision, result.Decision)
+	require.Equal(t, whole.State.Metrics[0].Test, result.State.Metrics[0].Test, "the evidence")
+	require.Equal(t, whole.State.Metrics[0].Counters, result.State.Metrics[0].Counters)
+	require.Equal(t, whole.State.Metrics[0].Judged(), result.State.Metrics[0].Judged(), "no sample counts twice")
 }
 
 func TestGoesOnFromTheStateOfTheRequest(t *testing.T) {

@@ -24,6 +24,8 @@ type prometheus struct {
 	mu      sync.Mutex
 	answers map[string][]vector
 	asked   []string
+	// then is told of every query.
+	then func(query string)
 }
 
 // vector is a value by pod.
@@ -42,6 +44,9 @@ func (p *prometheus) answer(w http.ResponseWriter, r *http.Request) {
 	defer p.mu.Unlock()
 	query := r.FormValue("query")
 	p.asked = append(p.asked, query)
+	if p.then != nil {
+		p.then(query)
+	}
 	series := []any{}
 	if next := p.answers[query]; len(next) > 0 {
 		for pod, value := range next[0] {
@@ -52,6 +57,19 @@ func (p *prometheus) answer(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": map[string]any{"resultType": "vector", "result": series}})
+}
+
+// after does something once, when a query is asked for the n-th time.
+func (p *prometheus) after(query string, n int, do func()) {
+	p.then = func(asked string) {
+		if asked == query {
+			n--
+		}
+		if n == 0 {
+			do()
+			p.then = nil
+		}
+	}
 }
 
 func (p *prometheus) server() config.Prometheus {

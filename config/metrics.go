@@ -149,9 +149,24 @@ func Resolve(r Rollout, read func(configMap string) (map[string]string, error)) 
 		r.Steps[i].Analysis = complete(r.Steps[i].Analysis)
 	}
 	if r.Bake != nil {
+		before := len(errs)
 		r.Bake = &Bake{Duration: r.Bake.Duration, Analysis: complete(r.Bake.Analysis)}
+		if full := r.Bake.Analysis; full != nil && len(errs) == before {
+			errs = append(errs, full.comparing()...)
+		}
 	}
 	return r, errs.orNil()
+}
+
+// comparing reports the metrics of a bake that compare with stable.
+func (a *Analysis) comparing() Errors {
+	var errs Errors
+	for _, m := range a.Metrics {
+		if comparesWithStable(m) {
+			errs = append(errs, FieldError{Path: canaryPath + ".bake.analysis", Found: m.Name, Problem: comparesInBake(m), Remedy: boundRemedy})
+		}
+	}
+	return errs
 }
 
 func (p PendingMetric) resolve(r Rollout, read func(string) (map[string]string, error)) ([]Metric, Errors) {

@@ -154,6 +154,13 @@ func TestResolve(t *testing.T) {
 		_, err := Resolve(r, read(map[string]string{"any.yaml": data}))
 		require.ErrorContains(t, err, problem)
 	}
+	bake := *r.Steps[1].Analysis
+	baked := r
+	baked.Bake = &Bake{Duration: r.Bake.Duration, Analysis: &bake}
+	_, err = Resolve(baked, read(map[string]string{"any.yaml": template}))
+	require.NoError(t, err)
+	_, err = Resolve(baked, read(map[string]string{"any.yaml": strings.Replace(template, "max: 0.5", "maxRatio: 2", 1)}))
+	require.ErrorContains(t, err, "spec.strategy.canary.bake.analysis: metric checkout compares with stable, which has no requests during the bake (found checkout); write test.bound, max or min")
 	_, err = Resolve(r, func(string) (map[string]string, error) { return nil, errors.New("not found") })
 	require.ErrorContains(t, err, "spec.strategy.canary.steps[1].analysis.metrics[0]: not found (found shared)")
 }
@@ -215,6 +222,7 @@ func TestWrongMetrics(t *testing.T) {
 		"argument is known":      {"args: {path: /pay}", "args: {pods: x}", "every query has this variable already"},
 		"same name twice":        {"name: memory", "name: errors", `two metrics have the name "errors"`},
 		"bake compares":          {"test: {bound: 0.01}", "interval: 30s", "which has no requests during the bake"},
+		"bake compares by CEL":   {"test: {bound: 0.01}", "condition: ratio < 2.0", "which has no requests during the bake"},
 		"bake without time":      {"duration: 15m\n", "duration: 0s\n", "a bake needs a time"},
 		"starting step":          {"startingStep: 2", "startingStep: 9", "there is no such step"},
 		"secret in a header":     {"headers: {X-Scope-OrgID: shop}", "headers: {Authorization: x}", "a document is no place for a secret"},
@@ -271,3 +279,74 @@ func TestFindingsAboutMetrics(t *testing.T) {
 		require.Contains(t, text, want)
 	}
 }
+
+// TestFindingsAboutFullSteps: what compares with stable has nothing to compare
+// with where canary has all requests.
+func TestFindingsAboutFullSteps(t *testing.T) {
+	const test, ratio, bound = "{template: app/success-rate}", "{template: app/latency-p95}", "{template: app/success-rate, test: {bound: 0.01}}"
+	const never = "it has no data there, and does not pass"
+	tests := map[string]struct {
+		whole, first, second, bake string
+		from                       string
+		want                       []string
+	}{
+		"step, test":          {first: test, second: test, want: []string{"warning spec.strategy.canary.steps[1].analysis.metrics[0]: metric app-success-rate compares with stable, which has no requests in step 2: " + never}},
+		"step, ratio":         {second: ratio, want: []string{"metric app-latency-p95 compares with stable, which has no requests in step 2: " + never}},
+		"step, bound":         {second: bound},
+		"whole, test":         {whole: test, want: []string{"info spec.analysis.metrics[0]: metric app-success-rate compares with stable, which has no requests in step 2: it judges canary by what stable did before"}},
+		"whole, ratio":        {whole: ratio, want: []string{"warning spec.analysis.metrics[0]: metric app-latency-p95 compares with stable, which has no requests in step 2: it has no data then, and guards nothing"}},
+		"whole, from then on": {whole: test, from: "2", want: []string{"warning spec.analysis.metrics[0]: metric app-success-rate compares with stable, which has no requests in step 2: it has no data then"}},
+		"whole, bound":        {whole: bound},
+		"bake, test":          {whole: test, bake: "{duration: 15m}", want: []string{"info spec.analysis", "warning spec.strategy.canary.bake: every metric compares with stable"}},
+		"bake, bound beside":  {whole: test, bake: "{duration: 15m, analysis: {metrics: [" + bound + "]}}", want: []string{"info spec.analysis"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			document := fullDocument
+			for mark, text := range map[string]string{"WHOLE": test.whole, "FIRST": test.first, "SECOND": test.second} {
+				analysis := ""
+				if text != "" {
+					analysis = "analysis: {metrics: [" + text + "], startingStep: " + test.from + "}"
+					if mark != "WHOLE" || test.from == "" {
+						analysis = "analysis: {metrics: [" + text + "]}"
+					}
+				}
+				document = strings.Replace(document, mark, analysis, 1)
+			}
+			if test.bake != "" {
+				test.bake = "bake: " + test.bake
+			}
+			r, err := ParseOne([]byte(strings.Replace(document, "BAKE", test.bake, 1)), Options{})
+			require.NoError(t, err)
+			var found []string
+			for _, f := range Warnings(r, 0) {
+				if strings.Contains(f.Problem, "with stable") {
+					found = append(found, string(f.Severity)+" "+f.Path+": "+f.Problem)
+				}
+			}
+			require.Len(t, found, len(test.want), "%s", strings.Join(found, "\n"))
+			for i, want := range test.want {
+				require.Contains(t, found[i], want)
+			}
+		})
+	}
+}
+
+const fullDocument = `apiVersion: sluice.dev/v1alpha1
+kind: Rollout
+metadata: {name: web}
+spec:
+  workloadRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  WHOLE
+  strategy:
+    canary:
+      trafficRoutings: [{service: web, ingress: {name: web}}]
+      steps:
+      - traffic: 50%
+        replicas: 3
+        FIRST
+      - traffic: 100%
+        replicas: 5
+        SECOND
+      BAKE
+`

@@ -85,9 +85,15 @@ func (d *draft) readBake(r *report) {
 		r.add(path+".analysis.startingStep", "only the analysis of the whole rollout has a starting step", "leave it out")
 	}
 	for i, m := range d.bake.Analysis.Metrics {
-		if m.Test != nil && m.Test.Bound == nil || m.Compare.Any() {
-			r.add(indexPath(path+".analysis.metrics", i), fmt.Sprintf("metric %s compares with stable, which has no requests during the bake", m.Name),
-				"write test.bound, max or min")
+		if comparesWithStable(m) {
+			r.add(indexPath(path+".analysis.metrics", i), comparesInBake(m), boundRemedy)
 		}
 	}
+}
+
+// boundRemedy is for metrics that compare with stable where it has no requests.
+const boundRemedy = "write test.bound, max or min"
+
+func comparesInBake(m Metric) string {
+	return fmt.Sprintf("metric %s compares with stable, which has no requests during the bake", m.Name)
 }

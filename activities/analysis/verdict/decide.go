@@ -87,17 +87,20 @@ func (j *Judge) testVerdict(s State) (Outcome, string) {
 	} else {
 		counted += fmt.Sprintf(", bound %.3g %%", 100**t.Bound)
 	}
+	if last := s.Samples[len(s.Samples)-1]; last.Outcome == Pass && last.Reason != "" {
+		counted += "; " + last.Reason
+	}
 	if s.Test.Canary.Requests < j.metric.MinRequests {
 		return Measuring, fmt.Sprintf("%s; at least %s requests are wanted", counted, number(j.metric.MinRequests))
 	}
 	switch {
 	case s.Test.Harmful(*t):
-		return Fail, fmt.Sprintf("canary is worse: %s; odds of %s to 1, %s are enough", counted, odds(s.Test.Harm.Log()), odds(level(*t)))
+		return Fail, fmt.Sprintf("canary is worse: %s; odds of %s to 1, %s are enough", counted, odds(s.Test.harmLog(*t)), odds(level(*t)))
 	case s.Test.Harmless(*t):
 		return Pass, fmt.Sprintf("canary is not worse by the margin: %s; odds of %s to 1, %s are enough", counted, odds(s.Test.Safe.Log()), odds(level(*t)))
 	}
 	return Measuring, fmt.Sprintf("%s; odds of %s to 1 that it is worse, %s to 1 that it is not, %s are enough",
-		counted, odds(s.Test.Harm.Log()), odds(s.Test.Safe.Log()), odds(level(*t)))
+		counted, odds(s.Test.harmLog(*t)), odds(s.Test.Safe.Log()), odds(level(*t)))
 }
 
 // odds writes the exponential of a logarithm.

@@ -124,7 +124,7 @@ func (j *Judge) compare(s State, sample Sample) Sample {
 		}
 	}
 	if j.condition == nil {
-		return sample.as(Pass, "")
+		return j.tested(s, sample)
 	}
 	holds, err := j.condition.Holds(variables(s, sample))
 	switch {
@@ -133,7 +133,21 @@ func (j *Judge) compare(s State, sample Sample) Sample {
 	case !holds:
 		return sample.as(Fail, fmt.Sprintf("not so: %s (value %s)", j.metric.Condition, number(value)))
 	}
-	return sample.as(Pass, "")
+	return j.tested(s, sample)
+}
+
+// tested passes a sample that only the test of all of them can judge, if there is
+// anything to compare it with.
+func (j *Judge) tested(s State, sample Sample) Sample {
+	t := j.metric.Test
+	if t == nil || t.Bound != nil || sample.Stable != nil {
+		return sample.as(Pass, "")
+	}
+	known := Sequential{}
+	if s.Test != nil {
+		known = *s.Test
+	}
+	return sample.as(known.unseen(*t))
 }
 
 // variables of a condition.

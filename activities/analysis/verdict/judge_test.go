@@ -166,6 +166,28 @@ func repeat(r verdict.Reading, n int) []verdict.Reading {
 	return all
 }
 
+// after is the first reading n times and then the second one m times.
+func after(first verdict.Reading, n int, second verdict.Reading, m int) []verdict.Reading {
+	return append(repeat(first, n), repeat(second, m)...)
+}
+
+// TestNothingToCompareIsNoPass looks at single samples of a test.
+func TestNothingToCompareIsNoPass(t *testing.T) {
+	last := func(change func(*config.Metric), readings ...verdict.Reading) verdict.Sample {
+		samples := judgeAll(t, testMetric(change), readings...).Samples
+		return samples[len(samples)-1]
+	}
+	dry := counted(50, 50, 0, 0)
+	require.Equal(t, verdict.NoData, last(nil, dry).Outcome)
+	require.Equal(t, verdict.NoData, last(nil, counted(50, 0, 5, 0), dry).Outcome, "five requests say little")
+	known := last(nil, counted(50, 0, 5000, 5), dry)
+	require.Equal(t, verdict.Pass, known.Outcome, "the test of all samples judges it")
+	require.Contains(t, known.Reason, "stable has no requests now; by those it had, up to 0.422 %")
+	require.Nil(t, known.Stable)
+	require.Equal(t, verdict.Pass, last(func(m *config.Metric) { m.Test.Bound = new(0.01) }, dry).Outcome, "compared with a number")
+	require.Equal(t, verdict.Fail, last(func(m *config.Metric) { m.Max = new(0.5) }, dry).Outcome, "a bound needs no stable")
+}
+
 func TestSequentialVerdicts(t *testing.T) {
 	bound := func(m *config.Metric) { m.Test.Bound = new(0.02) }
 	tests := map[string]struct {
@@ -174,12 +196,18 @@ func TestSequentialVerdicts(t *testing.T) {
 		want     verdict.Outcome
 		reason   string
 	}{
-		"worse":                  {nil, repeat(counted(50, 10, 500, 1), 2), verdict.Fail, "canary is worse: canary 10 of 50 requests bad (20 %), stable 1 of 500 requests bad (0.2 %)"},
-		"both as bad":            {nil, repeat(counted(50, 10, 500, 100), 20), verdict.Pass, "not worse"},
-		"both good":              {nil, repeat(counted(500, 0, 5000, 1), 20), verdict.Pass, "not worse by the margin"},
-		"too early to say":       {nil, repeat(counted(20, 0, 200, 0), 3), verdict.Measuring, "are enough"},
-		"no requests":            {nil, repeat(counted(0, 0, 500, 0), 2), verdict.NoData, "no requests since the last sample; 2 times in a row"},
-		"nothing to compare":     {func(m *config.Metric) { m.Count = 5 }, repeat(counted(50, 10, 0, 0), 5), verdict.NoData, "not enough evidence"},
+		"worse":                 {nil, repeat(counted(50, 10, 500, 1), 2), verdict.Fail, "canary is worse: canary 10 of 50 requests bad (20 %), stable 1 of 500 requests bad (0.2 %)"},
+		"both as bad":           {nil, repeat(counted(50, 10, 500, 100), 20), verdict.Pass, "not worse"},
+		"both good":             {nil, repeat(counted(500, 0, 5000, 1), 20), verdict.Pass, "not worse by the margin"},
+		"too early to say":      {nil, repeat(counted(20, 0, 200, 0), 3), verdict.Measuring, "are enough"},
+		"no requests":           {nil, repeat(counted(0, 0, 500, 0), 2), verdict.NoData, "no requests since the last sample; 2 times in a row"},
+		"nothing to compare":    {func(m *config.Metric) { m.Count = 5 }, repeat(counted(50, 10, 0, 0), 5), verdict.NoData, "stable has no requests to compare with; 5 times in a row"},
+		"too little to compare": {nil, after(counted(50, 0, 10, 0), 1, counted(50, 1, 0, 0), 2), verdict.NoData, "up to 50.3 % bad would be no worse, which is too little to go by; 2 times in a row"},
+		"little is enough where all requests fail": {nil, after(counted(50, 0, 20, 0), 1, counted(50, 50, 0, 0), 1), verdict.Fail, "canary is worse"},
+		"stable has no requests any more, canary fails": {nil, after(counted(50, 0, 500, 1), 20, counted(500, 500, 0, 0), 1), verdict.Fail,
+			"canary is worse: canary 500 of 1500 requests bad (33.3 %), stable 20 of 10000 requests bad (0.2 %); stable has no requests now; by those it had, up to"},
+		"stable has no requests any more, tenfold errors": {nil, after(counted(50, 0, 500, 1), 20, counted(500, 10, 0, 0), 4), verdict.Fail, "canary is worse"},
+		"stable has no requests any more, canary is good": {nil, after(counted(500, 1, 500, 1), 20, counted(1000, 2, 0, 0), 50), verdict.Pass, "not worse"},
 		"below a bound":          {bound, repeat(counted(200, 1, 0, 0), 30), verdict.Pass, "bound 2 %"},
 		"above a bound":          {bound, repeat(counted(200, 30, 0, 0), 3), verdict.Fail, "bound 2 %"},
 		"enough samples, no end": {func(m *config.Metric) { m.Count = 3 }, repeat(counted(20, 0, 200, 0), 3), verdict.NoData, "not enough evidence: canary 0 of 60"},

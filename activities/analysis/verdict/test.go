@@ -28,7 +28,7 @@ var (
 
 const (
 	// priorRequests and priorBad stand in for requests of stable that were not
-	// seen, in the choice of alternatives only.
+	// seen: in the choice of alternatives, and as the prior of what is known of it.
 	priorRequests = 50
 	priorBad      = 0.5
 	// highest proportion of an alternative.
@@ -44,14 +44,30 @@ func (s Sequential) add(b batch, t config.Test) Sequential {
 		next.Safe = s.Safe.add(b, line{delta: *t.Bound}, notBelow(line{delta: *t.Bound}), s.better(*t.Bound))
 		return next
 	}
-	stable := (s.Stable.Bad + priorBad) / (s.Stable.Requests + priorRequests)
-	harm := line{ratio: t.Tolerance.Ratio, delta: t.Tolerance.Delta}
-	next.Harm = s.Harm.add(b, harm, notAbove(harm), worse(stable, harm))
+	next.Harm = s.harm(b, t)
 	safe := line{ratio: t.Margin.Ratio, delta: t.Margin.Delta}
 	both := s.Stable.Add(s.Canary)
 	equal := (both.Bad + priorBad) / (both.Requests + priorRequests)
 	next.Safe = s.Safe.add(b, safe, notBelow(safe), []point{{canary: equal, stable: equal}, {canary: equal / 2, stable: equal}})
 	return next
+}
+
+// harm returns the evidence that canary is worse after one more batch. Where
+// stable has no requests in it, any proportion of canary could be explained by an
+// equal one of stable, and nothing would ever be learnt: canary is compared with
+// what was known of stable before.
+func (s Sequential) harm(b batch, t config.Test) Evidence {
+	edge := line{ratio: t.Tolerance.Ratio, delta: t.Tolerance.Delta}
+	if b.stable.Requests > 0 {
+		stable := (s.Stable.Bad + priorBad) / (s.Stable.Requests + priorRequests)
+		return s.Harm.add(b, edge, notAbove(edge), worse(stable, edge))
+	}
+	most, ok := s.known(t)
+	if !ok {
+		return s.Harm
+	}
+	edge = line{delta: most}
+	return s.Harm.add(b, edge, notAbove(edge), worse(most, edge))
 }
 
 // notAbove is the hypothesis that canary is on the edge or below it.
@@ -87,8 +103,17 @@ func (s Sequential) better(bound float64) []point {
 // level is what the logarithm of evidence has to reach.
 func level(t config.Test) float64 { return -math.Log(t.FalseAlarm) }
 
+// harmLog is the logarithm of the evidence that canary is worse, less what is put
+// aside for a stable side that is known and not seen.
+func (s Sequential) harmLog(t config.Test) float64 {
+	if t.Bound != nil {
+		return s.Harm.Log()
+	}
+	return s.Harm.Log() + math.Log1p(-reserve)
+}
+
 // Harmful says that canary is worse than the test tolerates.
-func (s Sequential) Harmful(t config.Test) bool { return s.Harm.Log() >= level(t) }
+func (s Sequential) Harmful(t config.Test) bool { return s.harmLog(t) >= level(t) }
 
 // Harmless says that canary is not worse by the margin.
 func (s Sequential) Harmless(t config.Test) bool { return s.Safe.Log() >= level(t) }

@@ -70,6 +70,7 @@ func TestMetricsUnderOtherNames(t *testing.T) {
 				require.Positive(t, m.Test.Canary.Bad, name)
 				require.InDelta(t, last[0].Test.Canary.Requests, m.Test.Canary.Requests, 0.3*last[0].Test.Canary.Requests, name)
 				require.Positive(t, m.Test.Stable.Requests, name)
+				require.Zero(t, m.Test.Stable.Bad, "%s: other Services are none of ours", name)
 			}
 		}
 	}

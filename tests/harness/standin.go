@@ -131,19 +131,20 @@ func (s *StandIn) Scrape(b *Bed, name string, honoured bool, targets ...Target) 
 }
 
 // ScrapeNames lets Prometheus read everything under all names, with the labels
-// that a pod of each gateway would have.
+// that a pod of each gateway would have, behind the Service that a ServiceMonitor
+// names.
 func (s *StandIn) ScrapeNames(b *Bed) error {
 	var gateways []Target
-	page := func(path, namespace, pod string) Target {
+	page := func(path, namespace, service, pod string) Target {
 		return Target{Targets: []string{standInMetrics}, Labels: map[string]string{
-			"__metrics_path__": path, "namespace": namespace, "pod": pod,
+			"__metrics_path__": path, "namespace": namespace, "service": service, "pod": pod,
 		}}
 	}
 	for i := range b.Sandbox.State().Gateways {
 		gateways = append(gateways,
-			page(fmt.Sprintf("/nginx/%d", i), "ingress-nginx", fmt.Sprintf("ingress-nginx-controller-%d", i)),
-			page(fmt.Sprintf("/envoy/%d", i), "higress-system", fmt.Sprintf("higress-gateway-%d", i)),
-			page(fmt.Sprintf("/envoy-own/%d", i), "envoy", fmt.Sprintf("envoy-%d", i)))
+			page(fmt.Sprintf("/nginx/%d", i), "ingress-nginx", "ingress-nginx-controller-metrics", fmt.Sprintf("ingress-nginx-controller-%d", i)),
+			page(fmt.Sprintf("/envoy/%d", i), "higress-system", "higress-gateway", fmt.Sprintf("higress-gateway-%d", i)),
+			page(fmt.Sprintf("/envoy-own/%d", i), "envoy", "envoy", fmt.Sprintf("envoy-%d", i)))
 	}
 	return errors.Join(s.Scrape(b, "gateways", false, gateways...),
 		s.Scrape(b, "kube", true, Target{Targets: []string{standInMetrics}, Labels: map[string]string{"__metrics_path__": "/kube"}}))

@@ -4,7 +4,8 @@ import "fmt"
 
 // nginx names requests as the socket collector of ingress-nginx 1.12 does: both
 // sides have the Ingress and the Service of stable, and canary is the upstream
-// that was chosen instead, empty for stable.
+// that was chosen instead, empty for stable. The Ingress leads to a second Service
+// with as many requests as stable has, all of them bad.
 func (a App) nginx(all []series, replica int) *page {
 	p := newPage()
 	for _, s := range all {
@@ -12,11 +13,17 @@ func (a App) nginx(all []series, replica int) *page {
 		if s.canary {
 			upstream = fmt.Sprintf("%s-%s-canary-%s", a.Namespace, a.Service, s.port)
 		}
-		set := labels("canary", upstream, "controller_class", "k8s.io/ingress-nginx", "controller_namespace", "ingress-nginx",
-			"controller_pod", fmt.Sprintf("ingress-nginx-controller-%d", replica), "ingress", a.Ingress, "method", s.method,
-			"namespace", a.Namespace, "path", "/version", "service", a.Service, "status", s.status)
-		p.add("nginx_ingress_controller_requests", "counter", "", set, s.requests)
-		p.histogram("nginx_ingress_controller_request_duration_seconds", set, s.took, 1)
+		add := func(service, path, status string) {
+			set := labels("canary", upstream, "controller_class", "k8s.io/ingress-nginx", "controller_namespace", "ingress-nginx",
+				"controller_pod", fmt.Sprintf("ingress-nginx-controller-%d", replica), "ingress", a.Ingress, "method", s.method,
+				"namespace", a.Namespace, "path", path, "service", service, "status", status)
+			p.add("nginx_ingress_controller_requests", "counter", "", set, s.requests)
+			p.histogram("nginx_ingress_controller_request_duration_seconds", set, s.took, 1)
+		}
+		add(a.Service, "/version", s.status)
+		if !s.canary {
+			add(a.Service+"-other", "/other", "500")
+		}
 	}
 	return p
 }

@@ -38,6 +38,7 @@ func TestNames(t *testing.T) {
 		"nginx": {app.nginx(all, 0), []string{
 			`canary="shop-web-canary-80",controller_class="k8s.io/ingress-nginx",controller_namespace="ingress-nginx",controller_pod="ingress-nginx-controller-0",ingress="web",method="GET",namespace="shop",path="/version",service="web",status="500"} 1`,
 			`nginx_ingress_controller_requests{canary="",`,
+			`namespace="shop",path="/other",service="web-other",status="500"} 1`,
 			`nginx_ingress_controller_request_duration_seconds_bucket{canary="shop-web-canary-80",`,
 		}},
 		"envoy of Istio": {app.envoy(all, false), []string{

@@ -350,3 +350,22 @@ spec:
         SECOND
       BAKE
 `
+
+func TestServerAtAnotherAddress(t *testing.T) {
+	file := func(name string) *Credential { return &Credential{File: name} }
+	server := Prometheus{
+		Name: "main", Address: "https://prometheus", Headers: map[string]string{"X-Scope-OrgID": "shop"},
+		Username: "ann", Password: file("password"), TLS: &TLS{CA: file("ca"), Cert: file("cert"), PrivateKey: file("key"), ServerName: "prometheus"},
+	}
+	require.True(t, server.Authenticated())
+	near := server.At("https://localhost:9090", false)
+	require.Equal(t, Prometheus{
+		Name: "main", Address: "https://localhost:9090", Headers: server.Headers, TLS: &TLS{CA: file("ca"), ServerName: "prometheus"},
+	}, near)
+	require.False(t, near.Authenticated())
+	require.Nil(t, server.At("http://localhost:9090", true).TLS)
+	near = server.At("https://localhost:9090", true)
+	require.Equal(t, server.TLS, near.TLS)
+	require.Equal(t, server.Password, near.Password)
+	require.Equal(t, "https://prometheus", server.Address, "what was given stays")
+}

@@ -1,5 +1,7 @@
 package config
 
+import "strings"
+
 // Prometheus is a server that metrics are read from.
 type Prometheus struct {
 	// Name by which metrics choose the server.
@@ -39,6 +41,30 @@ type TLS struct {
 	ServerName string      `json:"serverName,omitempty"`
 	// Insecure accepts any certificate.
 	Insecure bool `json:"insecure,omitempty"`
+}
+
+// At is the same server at another address, as through a port-forward: with its
+// headers, such as a tenant. Its password, token and client certificate are left
+// out unless they are wanted there, since whoever answers gets them; what it is
+// known by is left out where nothing is asked by TLS.
+func (p Prometheus) At(address string, credentials bool) Prometheus {
+	p.Address = address
+	switch {
+	case p.TLS == nil:
+	case !strings.HasPrefix(address, "https:"):
+		p.TLS = nil
+	case !credentials:
+		p.TLS = &TLS{CA: p.TLS.CA, ServerName: p.TLS.ServerName, Insecure: p.TLS.Insecure}
+	}
+	if !credentials {
+		p.Username, p.Password, p.Bearer = "", nil, nil
+	}
+	return p
+}
+
+// Authenticated says whether the server is told who asks.
+func (p Prometheus) Authenticated() bool {
+	return p.Password != nil || p.Bearer != nil || p.TLS != nil && p.TLS.Cert != nil
 }
 
 // Credentials are all that the server names.

@@ -20,6 +20,8 @@ type analyzeOptions struct {
 	metric  string
 	samples int
 	server  string
+	// credentials are sent to server, too.
+	credentials bool
 }
 
 // analyzed is what was found about one metric.
@@ -37,7 +39,7 @@ func addAnalyze(root *cobra.Command, a *app) {
 		Long: "Fills in the queries of one metric of the document, asks the server as a rollout would, and\n" +
 			"shows each sample and the verdict on it. Nothing is written and no rollout is needed: without\n" +
 			"one there are no pods of canary, so that a metric which looks at them has no data.\n" +
-			"The command fails if the verdict is Fail or Error.",
+			"The command fails if the verdict on the metric or on the last sample is Fail or Error.",
 		Example: "  sluice analyze rollout.yaml --metric success-rate\n" +
 			"  sluice analyze rollout.yaml --metric success-rate --samples 5 --server http://localhost:9090",
 		Args: cobra.MaximumNArgs(1),
@@ -47,7 +49,8 @@ func addAnalyze(root *cobra.Command, a *app) {
 	flags := cmd.Flags()
 	flags.StringVar(&o.metric, "metric", "", "name of the metric (default: the only one)")
 	flags.IntVar(&o.samples, "samples", 1, "samples to take, one per interval")
-	flags.StringVar(&o.server, "server", "", "URL to ask instead of the address of the document, such as that of a port-forward")
+	flags.StringVar(&o.server, "server", "", "URL to ask instead of the address of the document, such as that of a port-forward; with its headers")
+	flags.BoolVar(&o.credentials, "credentials", false, "send the document's password, token or certificate to --server, too: whoever answers there can use them")
 	root.AddCommand(cmd)
 }
 
@@ -63,6 +66,9 @@ func (o *analyzeOptions) run(a *app, cmd *cobra.Command, args []string) error {
 	}
 	if o.samples < 1 {
 		return errors.New("--samples: take at least one")
+	}
+	if o.credentials && o.server == "" {
+		return errors.New("--credentials: it is for --server; the server of the document gets them anyway")
 	}
 	scope, err := a.host.Backend.Scope(cmd.Flags())
 	if err != nil {
@@ -114,11 +120,7 @@ func (o *analyzeOptions) find(doc config.Rollout) (config.PlacedAnalysis, config
 // measure takes the samples and prints them.
 func (o *analyzeOptions) measure(ctx context.Context, a *app, measurer *analysis.Activities, doc config.Rollout, step int, m config.Metric) error {
 	trial := analysis.Trial{Subject: subjectOf(doc, step), Metric: m, Servers: doc.Prometheus, Samples: o.samples}
-	if o.server != "" {
-		trial.Servers, trial.Metric.Server = []config.Prometheus{{
-			Name: config.DefaultServer, Address: o.server, Timeout: config.DefaultQueryTimeout, MaxBytes: config.DefaultMaxBytes,
-		}}, ""
-	}
+	kept := o.redirect(&trial, doc, measurer.Default)
 	result := analyzed{Metric: m}
 	for _, side := range []analysis.Side{analysis.Canary, analysis.Stable} {
 		queries, err := trial.Subject.Fill(m, side)
@@ -135,8 +137,38 @@ func (o *analyzeOptions) measure(ctx context.Context, a *app, measurer *analysis
 	if err := a.print(result, func(p *page) { drawAnalyzed(p, result) }); err != nil {
 		return err
 	}
-	if last := result.State.Last; last == verdict.Fail || last == verdict.Error {
-		return fmt.Errorf("the verdict on the last sample is %s", last)
+	if err := failureOf(result.State.State); err != nil {
+		return fmt.Errorf("%w%s", err, kept)
+	}
+	return nil
+}
+
+// redirect lets another address be asked, where one is named. The text says which
+// credentials it does not get; it is empty where there are none.
+func (o *analyzeOptions) redirect(t *analysis.Trial, doc config.Rollout, byDefault config.Prometheus) string {
+	if o.server == "" {
+		return ""
+	}
+	server, ok := doc.Server(t.Metric)
+	if !ok {
+		server = byDefault
+	}
+	t.Servers, t.Metric.Server = []config.Prometheus{server.At(o.server, o.credentials)}, ""
+	if server.Authenticated() && !o.credentials {
+		return fmt.Sprintf(" (the credentials of %s were not sent to %s: --credentials sends them)", server.Address, o.server)
+	}
+	return ""
+}
+
+// failureOf is what the command fails with: a bad verdict on the metric, as a test
+// may give whose last sample is no worse than others, or on the last sample.
+func failureOf(s verdict.State) error {
+	bad := func(o verdict.Outcome) bool { return o == verdict.Fail || o == verdict.Error }
+	switch {
+	case bad(s.Outcome):
+		return fmt.Errorf("the verdict is %s", s.Outcome)
+	case bad(s.Last):
+		return fmt.Errorf("the verdict on the last sample is %s", s.Last)
 	}
 	return nil
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,15 +19,16 @@ import (
 	"sluice.dev/sluice/activities/analysis"
 	"sluice.dev/sluice/activities/analysis/verdict"
 	"sluice.dev/sluice/config"
+	"sluice.dev/sluice/config/settings"
 	"sluice.dev/sluice/starter/control"
 	"sluice.dev/sluice/workflows"
 )
 
 // fakeMetrics measures without settings.
-type fakeMetrics struct{}
+type fakeMetrics struct{ credentials string }
 
-func (fakeMetrics) Measurer(_ context.Context, _ *pflag.FlagSet, doc config.Rollout) (*analysis.Activities, config.Rollout, error) {
-	return &analysis.Activities{}, doc, nil
+func (f fakeMetrics) Measurer(_ context.Context, _ *pflag.FlagSet, doc config.Rollout) (*analysis.Activities, config.Rollout, error) {
+	return &analysis.Activities{Default: settings.Prometheus{}.Server(), Credentials: f.credentials}, doc, nil
 }
 
 // prometheus answers every query with a value.
@@ -57,6 +60,89 @@ func TestAnalyze(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAnalyzeFailsByTheTest: a sample of counters passes, and all of them together
+// do not.
+func TestAnalyzeFailsByTheTest(t *testing.T) {
+	for name, test := range map[string]struct {
+		bad  float64
+		want string
+	}{"bad": {5, "the verdict is Fail"}, "good": {0, ""}} {
+		t.Run(name, func(t *testing.T) {
+			asked := map[string]float64{}
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				query := r.FormValue("query")
+				asked[query]++
+				grows := 50.0
+				switch {
+				case strings.Contains(query, "code=") && strings.Contains(query, "canary"):
+					grows = test.bad
+				case strings.Contains(query, "code="):
+					grows = 0
+				}
+				fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"%v"]}]}}`, grows*asked[query])
+			}))
+			defer server.Close()
+			doc, err := config.ParseOne(read(t, "testdata/measured.yaml"), config.Options{})
+			require.NoError(t, err)
+			metric := doc.Steps[1].Analysis.Metrics[0]
+			metric.Interval = config.Duration(time.Millisecond)
+			measurer, _, err := fakeMetrics{}.Measurer(t.Context(), nil, doc)
+			require.NoError(t, err)
+			shell := &app{host: Host{Out: io.Discard, Env: os.LookupEnv, Terminal: func() (int, int, bool) { return 0, 0, false }}, format: formatJSON}
+			err = (&analyzeOptions{samples: 10, server: server.URL}).measure(t.Context(), shell, measurer, doc, 2, metric)
+			if test.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, test.want)
+		})
+	}
+}
+
+// TestAnalyzeAtAnotherAddress: it gets the tenant, and credentials if they are
+// wanted there.
+func TestAnalyzeAtAnotherAddress(t *testing.T) {
+	document := strings.Replace(string(read(t, "testdata/measured.yaml")), "spec:\n", "spec:\n"+
+		"  prometheus: [{name: main, address: 'https://prometheus.example', headers: {X-Scope-OrgID: shop}, basicAuth: {username: ann, password: {file: password}}, tls: {ca: {file: ca}}}]\n", 1)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "rollout.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(document), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "password"), []byte("secret"), 0o600))
+	for name, test := range map[string]struct {
+		args []string
+		code int
+		said string
+	}{
+		"without":      {nil, 1, "--credentials sends them"},
+		"with":         {[]string{"--credentials"}, 0, ""},
+		"without need": {[]string{"--credentials", "--server", ""}, 1, "--credentials: it is for --server"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				require.Equal(t, "shop", r.Header.Get("X-Scope-OrgID"))
+				if username, password, _ := r.BasicAuth(); username != "ann" || password != "secret" {
+					w.WriteHeader(http.StatusUnauthorized)
+					return
+				}
+				fmt.Fprint(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"0.1"]}]}}`)
+			}))
+			defer server.Close()
+			b := newBench(t)
+			b.metrics.credentials = dir
+			code := b.run(append([]string{"analyze", file, "--metric", "failures", "--server", server.URL}, test.args...)...)
+			require.Equal(t, test.code, code, b.out+b.err)
+			require.Contains(t, b.err, test.said)
+		})
+	}
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return text
 }
 
 func TestAnalyzeNamesWhatIsWrong(t *testing.T) {

@@ -137,6 +137,7 @@ type bench struct {
 	control *fakeControl
 	backend *fakeBackend
 	remains Remains
+	metrics fakeMetrics
 	env     map[string]string
 	stdin   string
 	width   int // 0: no terminal
@@ -172,7 +173,7 @@ func (b *bench) run(args ...string) int {
 		Version:  "v1.2.3",
 		Backend:  b.backend,
 		Remains:  b.remains,
-		Metrics:  fakeMetrics{},
+		Metrics:  b.metrics,
 	}, args)
 	b.out, b.err = out.String(), errs.String()
 	return code

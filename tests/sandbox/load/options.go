@@ -37,6 +37,7 @@ type Options struct {
 	PostShare    float64       `json:"postShare"`    // share of POST requests, 0 to 1
 	NewConnShare float64       `json:"newConnShare"` // share of requests on a connection of their own, 0 to 1
 	Timeout      time.Duration `json:"timeoutNs"`    // per request with dialling; DefaultTimeout if 0
+	Slow         time.Duration `json:"slowNs"`       // answers that take longer are bad in the Ledger; 0: none is
 	MaxDuration  time.Duration `json:"maxDurationNs"`
 	MaxRequests  int64         `json:"maxRequests"` // 0: no limit
 	Seed         uint64        `json:"seed"`        // of the random choices; runs with the same seed choose alike
@@ -69,6 +70,7 @@ func (o *Options) check() error {
 	refuse(!(o.PostShare >= 0 && o.PostShare <= 1), "post share: %v is not between 0 and 1", o.PostShare)
 	refuse(!(o.NewConnShare >= 0 && o.NewConnShare <= 1), "new connection share: %v is not between 0 and 1", o.NewConnShare)
 	refuse(o.Timeout < 0 || o.Timeout > MaxTimeout, "timeout: %v is not between 0 and %v", o.Timeout, MaxTimeout)
+	refuse(o.Slow < 0, "slow: %v is negative", o.Slow)
 	refuse(o.MaxDuration <= 0 || o.MaxDuration > MaxDuration, "duration: %v is not above 0 and at most %v; every run is bounded", o.MaxDuration, MaxDuration)
 	refuse(o.MaxRequests < 0, "requests: %d is negative", o.MaxRequests)
 	refuse(o.Rate == 0 && o.MaxRequests == 0, "requests: without a rate a number of requests is required; every run is bounded")

@@ -30,6 +30,7 @@ type Runner struct {
 	sent    int64 // requests begun
 	ended   time.Time
 	windows []*tally // the first is the whole run
+	ledger  Ledger
 }
 
 // Start checks the options and begins to send. The run ends by itself with
@@ -39,7 +40,7 @@ func Start(ctx context.Context, opts Options) (*Runner, error) {
 	if err := opts.check(); err != nil {
 		return nil, fmt.Errorf("checking load options: %w", err)
 	}
-	r := &Runner{opts: opts, start: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
+	r := &Runner{opts: opts, start: time.Now(), stop: make(chan struct{}), done: make(chan struct{}), ledger: Ledger{}}
 	for _, t := range opts.Targets {
 		p, err := prepare(t)
 		if err != nil {
@@ -174,6 +175,7 @@ func (r *Runner) finish(res result) {
 	for _, w := range r.windows {
 		w.add(res)
 	}
+	r.ledger.add(res, r.start, r.opts.Slow)
 }
 
 // Mark begins a window with a name, in place of one that has it already, and
@@ -231,6 +233,7 @@ type Report struct {
 	Options Options  `json:"options"`
 	Whole   Window   `json:"whole"`
 	Marks   []Window `json:"marks"` // in the order in which they were made
+	Ledger  Ledger   `json:"ledger"`
 }
 
 // Stop sends nothing more, waits for what is under way (no longer than the
@@ -240,7 +243,7 @@ func (r *Runner) Stop() Report {
 	<-r.done
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	rep := Report{Options: r.opts, Whole: r.windows[0].window(r.ended), Marks: []Window{}}
+	rep := Report{Options: r.opts, Whole: r.windows[0].window(r.ended), Marks: []Window{}, Ledger: r.ledger.clone()}
 	for _, w := range r.windows[1:] {
 		rep.Marks = append(rep.Marks, w.window(r.ended))
 	}

@@ -55,6 +55,7 @@ func parse(args []string, out io.Writer) (config, error) {
 	fs.Float64Var(&o.PostShare, "post", 0.3, "share of POST requests, 0 to 1")
 	fs.Float64Var(&o.NewConnShare, "new", 0.3, "share of requests on a connection of their own, 0 to 1")
 	fs.DurationVar(&o.Timeout, "timeout", load.DefaultTimeout, "time for one request")
+	fs.DurationVar(&o.Slow, "slow", 0, "time after which an answer is bad in the ledger of versions (0: never)")
 	fs.DurationVar(&o.MaxDuration, "duration", 0, "time to send for, at most an hour (required)")
 	fs.Int64Var(&o.MaxRequests, "requests", 0, "requests to send at most (0: no limit)")
 	fs.Uint64Var(&o.Seed, "seed", uint64(time.Now().UnixNano()), "seed of the random choices (default: the time)")

@@ -26,7 +26,7 @@ func TestParse(t *testing.T) {
 		"--url", "http://192.0.2.21/", "--url", "http://192.0.2.22/", "--host", "shop",
 		"--cohort", "everyone", "--cohort", "vip:cookie=vip=always:x-a=b",
 		"--rate", "120", "--duration", "30s", "--post", "0.5", "--new", "0", "--clients", "3",
-		"--requests", "9", "--timeout", "2s", "--seed", "4", "--control", "/tmp/s", "-o", "json",
+		"--requests", "9", "--timeout", "2s", "--slow", "100ms", "--seed", "4", "--control", "/tmp/s", "-o", "json",
 	}, &bytes.Buffer{})
 	require.NoError(t, err)
 	vip := map[string]string{"cookie": "vip=always", "x-a": "b"}
@@ -37,7 +37,7 @@ func TestParse(t *testing.T) {
 			{Name: "vip", URL: "http://192.0.2.21/", Host: "shop", Headers: vip},
 			{Name: "vip", URL: "http://192.0.2.22/", Host: "shop", Headers: vip},
 		},
-		Clients: 3, Rate: 120, PostShare: 0.5, Timeout: 2 * time.Second,
+		Clients: 3, Rate: 120, PostShare: 0.5, Timeout: 2 * time.Second, Slow: 100 * time.Millisecond,
 		MaxDuration: 30 * time.Second, MaxRequests: 9, Seed: 4,
 	}, cfg.options)
 	require.Equal(t, "/tmp/s", cfg.control)
@@ -107,6 +107,7 @@ func TestRun(t *testing.T) {
 	var printed load.Report
 	require.NoError(t, json.Unmarshal(text, &printed))
 	require.Equal(t, rep.Whole.Statuses, printed.Whole.Statuses)
+	require.Equal(t, printed.Whole.Server5xx, printed.Ledger["v1"].Bad)
 	require.NoFileExists(t, socket)
 }
 

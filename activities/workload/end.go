@@ -17,7 +17,8 @@ import (
 // somebody changed meanwhile (Pods.Kept); the record and our entry among the
 // managers of fields go. It returns when nothing of the rollout is left in the
 // namespace. It is idempotent, also where objects or the workload are gone
-// already.
+// already. It fails with type Drift while the user's Service sends requests to the
+// canary pods.
 func (a *Activities) ReleaseWorkload(ctx context.Context, req ReleaseRequest) (Pods, error) {
 	steps := []func(context.Context, release.Ref) error{a.awaitNoRoute, a.removeCanary}
 	if req.Ref.Isolation.BySelector() {
@@ -52,9 +53,13 @@ func (a *Activities) awaitNoRoute(ctx context.Context, ref release.Ref) error {
 	})
 }
 
-// removeCanary deletes the canary Deployment, waits for its pods to end, and
-// deletes their budget and the canary Service.
+// removeCanary makes sure that the canary pods get no request by the user's
+// Service, deletes the canary Deployment, waits for its pods to end, and deletes
+// their budget and the canary Service.
 func (a *Activities) removeCanary(ctx context.Context, ref release.Ref) error {
+	if err := a.checkApart(ref); err != nil {
+		return err
+	}
 	if _, err := a.Cluster.RemoveDeployment(ctx, ref, ref.CanaryDeployment()); err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func (a *Activities) NarrowService(ctx context.Context, req NarrowRequest) (Sele
 		if err := a.Cluster.OpenLive(ctx, req.Ref); err != nil {
 			return nil, err
 		}
-		return narrowPatch(s, req.Ref, hash)
+		return narrowPatch(s, req, hash)
 	})
 	if err != nil {
 		return Selection{}, err
@@ -89,14 +89,16 @@ func (a *Activities) confirmPresent(ctx context.Context, req NarrowRequest) erro
 }
 
 // narrowPatch adds the key; empty where this operation has done so. A key that
-// the Service has without our record is not ours to change.
-func narrowPatch(s *corev1.Service, ref release.Ref, hash string) (kube.Patch, error) {
+// the Service has without our record is not ours to change, and one that somebody
+// else has put in place of ours only where that is asked for.
+func narrowPatch(s *corev1.Service, req NarrowRequest, hash string) (kube.Patch, error) {
+	ref := req.Ref
 	record, err := kube.ServiceRecordOf(s)
 	if err != nil {
 		return nil, err
 	}
 	have, narrowed := s.Spec.Selector[hashKey]
-	ours := record != nil && record.Hash == have
+	ours := record != nil && (record.Hash == have || req.Again && record.Hash != "")
 	if narrowed && !ours && have != hash {
 		return nil, kube.Terminal(kube.ErrDrift, "narrowing %s: somebody set %s: %s in its selector: remove that, or abort", serviceName(s), hashKey, have)
 	}

@@ -22,7 +22,7 @@ func (a *Activities) RemoveCanary(ctx context.Context, req RemoveRequest) (Pods,
 	if err := a.fence(ctx, req.Ref); err != nil {
 		return Pods{}, err
 	}
-	for _, step := range []func(context.Context, release.Ref) error{a.awaitNoRoute, a.checkApart, a.removeCanary} {
+	for _, step := range []func(context.Context, release.Ref) error{a.awaitNoRoute, a.removeCanary} {
 		if err := step(ctx, req.Ref); err != nil {
 			return Pods{}, err
 		}
@@ -51,7 +51,7 @@ func (a *Activities) fence(ctx context.Context, ref release.Ref) error {
 
 // checkApart refuses to stop canary pods that the user's Service sends requests
 // to beside others. Where there are no others, keeping them helps nobody.
-func (a *Activities) checkApart(_ context.Context, ref release.Ref) error {
+func (a *Activities) checkApart(ref release.Ref) error {
 	var canary, others []string
 	for _, e := range a.Cluster.Endpoints(ref.Namespace, ref.Service) {
 		p, err := a.Cluster.Pods(ref.Namespace).Get(e.Pod)
@@ -65,6 +65,10 @@ func (a *Activities) checkApart(_ context.Context, ref release.Ref) error {
 	}
 	if len(canary) == 0 || len(others) == 0 {
 		return nil
+	}
+	if !ref.Isolation.BySelector() {
+		return kube.Terminal(kube.ErrDrift, "removing the canary: Service %s/%s selects %s, which label %s: %s keeps out of it: somebody changed its selector: let it select by the %s of the workload again, and it goes on",
+			ref.Namespace, ref.Service, slices.Min(canary), ref.Isolation.Key, ref.Isolation.Value, ref.Isolation.Key)
 	}
 	hash := "<pod-template-hash of the pods to keep>"
 	if p, err := a.Cluster.Pods(ref.Namespace).Get(others[0]); err == nil {

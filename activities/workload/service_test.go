@@ -16,6 +16,7 @@ import (
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/kube/kubetest"
 	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/config"
 )
@@ -360,5 +361,108 @@ func TestNarrowThatMeetsAnotherWrite(t *testing.T) {
 		require.Equal(t, map[string]string{"app": "demo"}, b.service().Spec.Selector)
 		_, err = b.narrowStable(2)
 		require.NoError(t, err)
+	})
+}
+
+// narrowing is a watch of a Service that is narrowed.
+func (b *bench) narrowing(v2 string) chan workload.Changed {
+	b.t.Helper()
+	b.Routes = traffic.Looker{Cluster: b.Cluster}
+	found := b.watches.start(workload.WatchRequest{
+		Ref: bySelector(9), Replicas: 3, Revision: v2, StableRevision: b.v1, Paused: true,
+		Objects: true, Selector: map[string]string{"app": "demo"},
+	})
+	synctest.Wait()
+	return found
+}
+
+// selectBy writes the selector of the user's Service as somebody else.
+func (b *bench) selectBy(selector map[string]string, edit func(*corev1.Service)) {
+	b.t.Helper()
+	s := b.service()
+	s.Spec.Selector = selector
+	if edit != nil {
+		edit(s)
+	}
+	b.server.Put(s)
+	synctest.Wait()
+}
+
+// TestWatchSeesWhatNarrowsTheService lets somebody else write the key by which
+// the Service is narrowed, and the rollout itself, which is silent.
+func TestWatchSeesWhatNarrowsTheService(t *testing.T) {
+	cases := map[string]struct {
+		selector map[string]string
+		edit     func(*corev1.Service)
+		what     string
+	}{
+		"reset":                    {map[string]string{"app": "demo"}, nil, "was removed from its selector"},
+		"replaced with its record": {map[string]string{"app": "demo"}, func(s *corev1.Service) { s.Annotations = nil }, "was removed from its selector"},
+		"changed":                  {map[string]string{"app": "demo", "pod-template-hash": "abc"}, nil, "became abc instead of"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			onBench(t, 3, func(b *bench) {
+				v2 := b.holdBySelector(1, "v2")
+				_, err := b.narrowStable(2)
+				require.NoError(t, err)
+				b.canaryBySelector(3, v2, 2)
+				found := b.narrowing(v2)
+				require.Empty(t, found, "nobody else has written")
+				b.selectBy(c.selector, c.edit)
+				require.Len(t, found, 1, "it is seen at once")
+				drifts := (<-found).Drifts
+				require.Len(t, drifts, 1)
+				require.Equal(t, workload.DriftNarrowed, drifts[0].Kind)
+				require.Contains(t, drifts[0].What, c.what)
+
+				_, err = b.NarrowService(b.t.Context(), workload.NarrowRequest{
+					Ref: bySelector(10), Side: release.SideStable, Stable: b.stable, Need: 1, Again: true,
+				})
+				require.NoError(t, err)
+				synctest.Wait()
+				require.Equal(t, 3, b.published(), "canary pods are out of it again")
+				require.Empty(t, b.narrowing(v2), "it is as it should be")
+			})
+		})
+	}
+	t.Run("by the rollout", func(t *testing.T) {
+		onBench(t, 3, func(b *bench) {
+			v2 := b.holdBySelector(1, "v2")
+			found := b.narrowing(v2)
+			_, err := b.narrowStable(2)
+			require.NoError(t, err)
+			b.canaryBySelector(3, v2, 2)
+			b.widen(4)
+			require.Empty(t, found)
+			b.selectBy(map[string]string{"app": "demo", "pod-template-hash": "abc"}, nil)
+			require.Contains(t, (<-found).Drifts[0].What, "abc was added to its selector")
+		})
+	})
+}
+
+// TestReleaseKeepsCanaryPodsThatTheServiceSelects is about a selector that was
+// edited so that it finds the pods which a label keeps apart.
+func TestReleaseKeepsCanaryPodsThatTheServiceSelects(t *testing.T) {
+	onBench(t, 3, func(b *bench) {
+		b.change(func(d *appsv1.Deployment) { d.Spec.Template.Labels["tier"] = "web" })
+		for _, rs := range b.Cluster.ReplicaSetsOf(b.live()) {
+			if rs.Spec.Template.Labels["tier"] == "web" {
+				b.stable = rs.Name
+			}
+		}
+		b.canary(2, b.hold(1, "v2"), 2)
+		b.selectBy(map[string]string{"tier": "web"}, nil)
+		_, err := b.release(3)
+		require.True(t, kube.IsType(err, kube.ErrDrift), "%v", err)
+		require.ErrorContains(t, err, "let it select by the app of the workload again")
+		require.Len(t, b.Cluster.PodsOfRollout(kubetest.Namespace, "r1"), 2)
+
+		b.selectBy(map[string]string{"app": "demo"}, nil)
+		_, err = b.RestoreTemplate(b.t.Context(), workload.RestoreRequest{Ref: kubetest.Ref(4), Stable: b.stable})
+		require.NoError(t, err)
+		_, err = b.release(5)
+		require.NoError(t, err)
+		b.requireGone()
 	})
 }

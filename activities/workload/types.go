@@ -105,6 +105,9 @@ type NarrowRequest struct {
 	Need int `json:"need,omitempty"`
 	// Keep waits until the write changes none of the ready endpoints.
 	Keep bool `json:"keep,omitempty"`
+	// Again overwrites what somebody else has set instead of the hash that the
+	// Service was narrowed to.
+	Again bool `json:"again,omitempty"`
 }
 
 // WidenRequest gives the user's Service its own selector back.
@@ -168,6 +171,9 @@ const (
 	DriftIngressGone DriftKind = "ingress-gone"
 	// DriftSelector: the user's Service selects by other labels.
 	DriftSelector DriftKind = "selector"
+	// DriftNarrowed: the user's Service is not narrowed to the pods that it was
+	// narrowed to, or is although it was widened.
+	DriftNarrowed DriftKind = "narrowed"
 	// DriftService: the canary Service was deleted or edited.
 	DriftService DriftKind = "canary-service"
 	// DriftCanary: the canary Deployment was deleted, or other images were set.
@@ -190,8 +196,10 @@ type Drift struct {
 	Route *traffic.Route `json:"route,omitempty"`
 	// Replicas that are asked for now, for DriftCanarySize.
 	Replicas int `json:"replicas,omitempty"`
-	// Selector of the Service now, for DriftSelector.
+	// Selector of the Service now, for DriftSelector, and whether it finds the
+	// pods of the canary, which are to be kept out of it.
 	Selector map[string]string `json:"selector,omitempty"`
+	Reaches  bool              `json:"reaches,omitempty"`
 }
 
 // String says in one line who has done what.

@@ -43,6 +43,7 @@ type memory struct {
 	Routed  bool                 `json:"routed,omitempty"`
 	Service bool                 `json:"service,omitempty"`
 	Canary  bool                 `json:"canary,omitempty"`
+	Hash    string               `json:"hash,omitempty"`
 	Known   map[DriftKind]string `json:"known,omitempty"`
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -74,26 +75,82 @@ func (w *watcher) lookAtRoute(ctx context.Context) ([]Drift, error) {
 	})...), nil
 }
 
-// lookAtService compares the selector of the user's Service.
+// lookAtService compares the selector of the user's Service with the one that it
+// had, and what narrows it with what the rollout has written last.
 func (w *watcher) lookAtService(context.Context) ([]Drift, error) {
 	ref := w.req.Ref
 	s, err := w.Cluster.Services(ref.Namespace).Get(ref.Service)
-	if err != nil || len(w.req.Selector) == 0 {
+	if err != nil {
 		return nil, nil //nolint:nilerr // a Service that is gone has no selector
 	}
-	now := userSelector(s.Spec.Selector)
-	return w.fresh(!maps.Equal(now, userSelector(w.req.Selector)), Drift{
-		Kind: DriftSelector, Object: fmt.Sprintf("Service %s/%s", ref.Namespace, ref.Service), By: lastWriter(s),
-		What: fmt.Sprintf("its selector became %s", labels.Set(now)), Content: labels.Set(now).String(), Selector: now,
-	}), nil
+	d := Drift{Object: fmt.Sprintf("Service %s/%s", ref.Namespace, ref.Service), By: lastWriter(s)}
+	return append(w.lookAtSelector(s, d), w.lookAtNarrowing(s, d)...), nil
 }
 
-// userSelector is a selector without what narrows it to one revision, which is
-// ours to add and to take away.
-func userSelector(selector map[string]string) map[string]string {
+func (w *watcher) lookAtSelector(s *corev1.Service, d Drift) []Drift {
+	if len(w.req.Selector) == 0 {
+		return nil
+	}
+	now := w.userSelector(s.Spec.Selector)
+	d.Kind, d.Selector, d.Content = DriftSelector, now, labels.Set(now).String()
+	d.What = fmt.Sprintf("its selector became %s", labels.Set(now))
+	if d.Reaches = w.reaches(now); d.Reaches {
+		d.What += ", which finds canary pods"
+	}
+	return w.fresh(!maps.Equal(now, w.userSelector(w.req.Selector)), d)
+}
+
+// reaches says whether a selector finds the pods of a canary that is kept out of
+// the Service by a label.
+func (w *watcher) reaches(selector map[string]string) bool {
+	ref := w.req.Ref
+	if ref.Isolation.BySelector() || len(selector) == 0 {
+		return false
+	}
+	if canary, err := w.Cluster.Deployments(ref.Namespace).Get(ref.CanaryDeployment()); err == nil {
+		return labels.SelectorFromSet(selector).Matches(labels.Set(canary.Spec.Template.Labels))
+	}
+	held, err := w.Cluster.Deployments(ref.Namespace).Get(ref.Workload.Name)
+	if err != nil {
+		return false
+	}
+	template := CanaryTemplate(held.Spec.Template, CanaryRequest{Ref: ref, Revision: w.req.Revision})
+	return labels.SelectorFromSet(selector).Matches(labels.Set(template.Labels))
+}
+
+// lookAtNarrowing compares the key that narrows the Service with its record. A
+// record that was seen and is gone was removed with the key.
+func (w *watcher) lookAtNarrowing(s *corev1.Service, d Drift) []Drift {
+	if !w.req.Ref.Isolation.BySelector() {
+		return nil
+	}
+	record, err := kube.ServiceRecordOf(s)
+	if err != nil || record != nil && record.ID != w.req.Ref.ID {
+		return nil // every write to it says so
+	}
+	if record != nil {
+		w.memory.Hash = record.Hash
+	}
+	now := s.Spec.Selector[hashKey]
+	d.Kind, d.Content = DriftNarrowed, now+" instead of "+w.memory.Hash
+	switch {
+	case now == "":
+		d.What = fmt.Sprintf("%s: %s was removed from its selector, which finds canary pods now", hashKey, w.memory.Hash)
+	case w.memory.Hash == "":
+		d.What = fmt.Sprintf("%s: %s was added to its selector", hashKey, now)
+	default:
+		d.What = fmt.Sprintf("%s in its selector became %s instead of %s", hashKey, now, w.memory.Hash)
+	}
+	return w.fresh(now != w.memory.Hash, d)
+}
+
+// userSelector is a selector without what is ours to add and to take away: where
+// the Service is narrowed, the key that does it.
+func (w *watcher) userSelector(selector map[string]string) map[string]string {
 	plain := map[string]string{}
 	for key, value := range selector {
-		if key != appsv1.DefaultDeploymentUniqueLabelKey && !strings.HasPrefix(key, "sluice.dev/") {
+		ours := key == hashKey && w.req.Ref.Isolation.BySelector()
+		if !ours && !strings.HasPrefix(key, "sluice.dev/") {
 			plain[key] = value
 		}
 	}

@@ -141,7 +141,20 @@ func TestWatchReportsDrift(t *testing.T) {
 			o.put(s)
 		}, workload.DriftSelector, "app=demo,tier=web", func(t *testing.T, d workload.Drift) {
 			require.Equal(t, map[string]string{"app": "demo", "tier": "web"}, d.Selector)
+			require.False(t, d.Reaches)
 		}},
+		{"selector that finds canary pods", func(o *objects) {
+			s := o.service("demo")
+			s.Spec.Selector = map[string]string{"app": "demo-canary"}
+			o.put(s)
+		}, workload.DriftSelector, "which finds canary pods", func(t *testing.T, d workload.Drift) {
+			require.True(t, d.Reaches)
+		}},
+		{"hash that nobody but a stranger can have set", func(o *objects) {
+			s := o.service("demo")
+			s.Spec.Selector["pod-template-hash"] = "abc"
+			o.put(s)
+		}, workload.DriftSelector, "pod-template-hash=abc", nil},
 		{"canary Service", func(o *objects) { o.server.Delete(o.service("demo-canary")) }, workload.DriftService, "deleted", nil},
 		{"canary Service's port", func(o *objects) {
 			s := o.service("demo-canary")
@@ -215,9 +228,6 @@ func TestWatchIsSilentAboutOurOwnWrites(t *testing.T) {
 		in := o.ingress("demo")
 		in.Annotations["team"] = "a"
 		o.put(in)
-		s := o.service("demo")
-		s.Spec.Selector["pod-template-hash"] = "abc"
-		o.put(s)
 		require.Empty(o.t, found)
 		o.server.Delete(o.ingress("demo-canary"))
 		require.Len(o.t, o.drifts(found), 1)

@@ -117,10 +117,12 @@ func (r *run) call(ctx workflow.Context, op plan.Operation) workflow.Future {
 		})
 	case plan.NarrowService:
 		return workflow.ExecuteActivity(ctx, pods.NarrowService, workload.NarrowRequest{
-			Ref: ref, Side: op.Side, Stable: r.observed.StableReplicaSet, Revision: r.held.Revision, Need: op.NeedStable, Keep: op.Keep,
+			Ref: ref, Side: op.Side, Stable: r.observed.StableReplicaSet, Revision: r.held.Revision, Need: op.NeedStable, Keep: op.Keep, Again: op.Again,
 		})
 	case plan.WidenService:
 		return workflow.ExecuteActivity(ctx, pods.WidenService, workload.WidenRequest{Ref: ref})
+	case plan.HaltPromotion:
+		return workflow.ExecuteActivity(ctx, pods.HaltPromotion, workload.HaltRequest{Ref: ref})
 	case plan.RemoveCanary:
 		return workflow.ExecuteActivity(ctx, pods.RemoveCanary, workload.RemoveRequest{Ref: ref})
 	default: // plan.ReleaseWorkload; a drain is a timer and never comes here.
@@ -173,6 +175,8 @@ func (r *run) summary(op plan.Operation) string {
 		return fmt.Sprintf("give Service %s its own selector back", r.observed.Ref.Service)
 	case plan.RemoveCanary:
 		return "stop the canary pods"
+	case plan.HaltPromotion:
+		return "pause the workload until the canary covers it again"
 	}
 	return string(op.Kind)
 }

@@ -39,6 +39,15 @@ type watchful struct {
 	// says that the canary gets its size back at once.
 	at   *traffic.Route
 	mend bool
+	// apart says that the user's Service is narrowed again at once, cover that the
+	// canary takes every request again, and halt that a workload which is replaced
+	// without cover is paused.
+	apart, cover, halt bool
+	// covers says that the promotion is watched, and grown that the workload has
+	// more pods than the canary that covers it.
+	covers, grown bool
+	// looks counts how often the watch had to begin anew.
+	looks int
 }
 
 // drifted takes over the facts at once, before an operation that is under way can
@@ -63,6 +72,9 @@ func factOf(w plan.World, d workload.Drift) plan.World {
 	case workload.DriftRouteGone:
 		return w.RouteGone()
 	case workload.DriftRules:
+		if w.MaybePromoting {
+			return w.RulesEdited()
+		}
 		return w.RouteEdited(&w.Asked)
 	case workload.DriftService:
 		return w.CanaryUnknown()
@@ -73,19 +85,24 @@ func factOf(w plan.World, d workload.Drift) plan.World {
 		return w.CanaryUnknown()
 	case workload.DriftCanarySize:
 		return w.CanaryScaled(d.Replicas)
+	case workload.DriftNarrowed:
+		return w.ServiceReset()
 	case workload.DriftSelector, workload.DriftIngressGone:
 	}
 	return w
 }
 
 // interrupted says that the main line has something to answer first.
-func (r *run) interrupted() bool { return r.order != nil || len(r.drift.drifts) > 0 }
+func (r *run) interrupted() bool { return r.order != nil || r.drifting() }
+
+// drifting says that others have changed what the main line has not answered yet.
+func (r *run) drifting() bool { return len(r.drift.drifts) > 0 || r.drift.grown }
 
 // answer decides about every drift that has come up. What would lose requests is
 // put right whatever the document says; the rest follows its policy.
 func (r *run) answer(ctx workflow.Context) {
 	drifts := r.drift.drifts
-	r.drift.drifts = nil
+	r.drift.drifts, r.drift.grown = nil, false
 	for _, d := range drifts {
 		// An operation that ended at the same time may have overwritten the fact.
 		r.world = factOf(r.world, d)
@@ -94,6 +111,9 @@ func (r *run) answer(ctx workflow.Context) {
 }
 
 func (r *run) respond(ctx workflow.Context, d workload.Drift) {
+	if r.world.MaybePromoting && r.uncovered(ctx, d) {
+		return
+	}
 	switch d.Kind {
 	case workload.DriftRoute:
 		r.routeEdited(ctx, d)
@@ -105,6 +125,8 @@ func (r *run) respond(ctx workflow.Context, d workload.Drift) {
 		r.ask(ctx, d, "put it back before you resume", false)
 	case workload.DriftSelector:
 		r.selectorEdited(ctx, d)
+	case workload.DriftNarrowed:
+		r.serviceReset(ctx, d)
 	case workload.DriftService, workload.DriftCanary:
 		r.drift.at = &traffic.Route{}
 		if r.doc().OnDrift == config.DriftEnforce && r.enforcing(ctx, d) {
@@ -141,13 +163,36 @@ func (r *run) routeEdited(ctx workflow.Context, d workload.Drift) {
 	}
 }
 
-// selectorEdited never writes the user's Service: it goes on with it, or asks.
+// selectorEdited never writes the user's Service: it goes on with it, or asks. It
+// does not go on with one that sends requests to canary pods.
 func (r *run) selectorEdited(ctx workflow.Context, d workload.Drift) {
+	if d.Reaches {
+		if !r.world.MaybePromoting {
+			r.drift.at = &traffic.Route{}
+		}
+		r.ask(ctx, d, "no requests go to canary by its route; put the selector back before you resume, or abort", false)
+		return
+	}
 	if r.doc().OnDrift == config.DriftAdopt {
 		r.adoptDrift(ctx, d)
 		return
 	}
 	r.ask(ctx, d, "resume goes on with it", true)
+}
+
+// serviceReset narrows the Service again, whatever the policy is: canary pods get
+// requests that are meant for stable.
+func (r *run) serviceReset(ctx workflow.Context, d workload.Drift) {
+	if len(plan.Apart(r.doc(), r.world)) == 0 {
+		r.ask(ctx, d, "put its selector back before you resume", false)
+		return
+	}
+	if !r.enforcing(ctx, d) {
+		r.ask(ctx, d, "it was narrowed again, and changed again; resume narrows it once more", false)
+		return
+	}
+	r.drift.apart = true
+	r.note(ctx, d.String()+": it is narrowed again at once")
 }
 
 // canaryScaled gives a canary that was made smaller its size back at once, and
@@ -248,20 +293,25 @@ func (r *run) resume(ctx workflow.Context, m Message) {
 	if open == nil {
 		return
 	}
-	if m.Adopt || open.Kind == workload.DriftSelector {
+	switch {
+	case open.Reaches:
+		// The watch looks again, and asks again if the selector is as it was.
+		delete(r.drift.known, open.Kind)
+		r.drift.looks++
+	case m.Adopt, open.Kind == workload.DriftSelector:
 		r.adoptDrift(ctx, open.Drift)
 	}
 }
 
 // atOnce does what must not wait for a resume.
 func (r *run) atOnce(ctx workflow.Context) error {
-	for r.drift.at != nil || r.drift.mend {
+	for r.drift.urgent() {
 		if r.interrupted() {
 			return errInterrupted
 		}
 		ops := r.urgent()
 		if len(ops) == 0 {
-			r.drift.at, r.drift.mend = nil, false
+			r.drift.at, r.drift.mend, r.drift.apart, r.drift.cover, r.drift.halt = nil, false, false, false, false
 			return nil
 		}
 		if err := r.execute(ctx, ops[0]); err != nil {
@@ -271,11 +321,23 @@ func (r *run) atOnce(ctx workflow.Context) error {
 	return nil
 }
 
+// urgent says that something must not wait.
+func (w watchful) urgent() bool { return w.at != nil || w.mend || w.apart || w.cover || w.halt }
+
 // urgent plans what must not wait.
 func (r *run) urgent() []plan.Operation {
 	var ops []plan.Operation
+	if r.drift.halt {
+		ops = plan.Halt(r.world)
+	}
+	if r.drift.cover {
+		ops = append(ops, plan.Cover(r.doc(), r.world)...)
+	}
+	if r.drift.apart {
+		ops = append(ops, plan.Apart(r.doc(), r.world)...)
+	}
 	if r.drift.mend {
-		ops = plan.Mend(r.world)
+		ops = append(ops, plan.Mend(r.world)...)
 	}
 	if r.drift.at != nil {
 		ops = append(ops, plan.At(r.world, *r.drift.at)...)
@@ -293,6 +355,8 @@ func (r *run) settled(op plan.Operation) {
 		delete(r.drift.known, workload.DriftService)
 		delete(r.drift.known, workload.DriftCanary)
 		delete(r.drift.known, workload.DriftCanarySize)
+	case plan.NarrowService, plan.WidenService:
+		delete(r.drift.known, workload.DriftNarrowed)
 	default:
 	}
 }

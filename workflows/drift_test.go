@@ -38,6 +38,7 @@ var (
 	canaryGone  = workload.Drift{Kind: workload.DriftCanary, Object: "Deployment shop/demo-canary", What: "it was deleted", Content: "gone"}
 	newRules    = workload.Drift{Kind: workload.DriftRules, Object: "Ingress shop/demo", What: "its rules changed", Content: "x"}
 	selector    = workload.Drift{Kind: workload.DriftSelector, Object: "Service shop/demo", What: "its selector became a=b", Content: "a=b", Selector: map[string]string{"a": "b"}}
+	reaching    = workload.Drift{Kind: workload.DriftSelector, Object: "Service shop/demo", What: "its selector became a=b", Content: "a=b", Selector: map[string]string{"a": "b"}, Reaches: true}
 	ingressGone = workload.Drift{Kind: workload.DriftIngressGone, Object: "Ingress shop/demo", What: "it was deleted", Content: "gone"}
 )
 
@@ -85,6 +86,8 @@ func TestDriftAtAHold(t *testing.T) {
 		{"other rules", config.DriftPause, newRules, nil, "", []string{"route 10"}, nil, 10},
 		{"selector, pause", config.DriftPause, selector, nil, "resume goes on with it", nil, nil, 10},
 		{"selector, adopt", config.DriftAdopt, selector, nil, "", nil, nil, 10},
+		{"selector that finds canary pods, pause", config.DriftPause, reaching, nil, "put the selector back", []string{"route 0"}, []string{"route 10"}, 10},
+		{"selector that finds canary pods, adopt", config.DriftAdopt, reaching, nil, "put the selector back", []string{"route 0"}, []string{"route 10"}, 10},
 		{"user's Ingress deleted", config.DriftEnforce, ingressGone, nil, "put it back", nil, nil, 10},
 	}
 	for _, c := range cases {

@@ -17,6 +17,9 @@ import (
 // the operation may do as done; an abandoned operation leaves it so.
 func (r *run) execute(ctx workflow.Context, op plan.Operation) error {
 	r.routeUnsure = r.world.RouteUnsure
+	if op.Kind == plan.PromoteStable {
+		r.drift.covers = coversPromotion(ctx)
+	}
 	r.world = r.world.Begin(op)
 	r.doing(ctx, op)
 	if op.Kind == plan.Drain {
@@ -35,15 +38,17 @@ func (r *run) execute(ctx workflow.Context, op plan.Operation) error {
 		}
 	}
 	r.world = r.world.Done(op)
+	if op.Kind == plan.RemoveRoute && r.confirmation.Carried {
+		r.world.CanaryDrained = false
+	}
 	r.settled(op)
 	r.done(ctx, op)
 	return nil
 }
 
 // await waits for a future, or for an order or a drift that cannot wait for it.
-// While the compensation runs there is neither.
 func (r *run) await(ctx workflow.Context, future workflow.Future) error {
-	err := workflow.Await(ctx, func() bool { return future.IsReady() || (r.interrupted() && !r.final) })
+	err := workflow.Await(ctx, func() bool { return future.IsReady() || r.disturbed() })
 	if err != nil {
 		return fmt.Errorf("waiting for an operation: %w", err)
 	}
@@ -51,6 +56,15 @@ func (r *run) await(ctx workflow.Context, future workflow.Future) error {
 		return errInterrupted
 	}
 	return nil
+}
+
+// disturbed says that an operation is not waited for any longer. While the
+// compensation runs there are no orders.
+func (r *run) disturbed() bool {
+	if r.final {
+		return len(r.drift.drifts) > 0
+	}
+	return r.interrupted()
 }
 
 // drain waits on a durable timer, so that no crash shortens it.
@@ -92,7 +106,7 @@ func (r *run) record(ctx workflow.Context, op plan.Operation, future workflow.Fu
 		return r.recordSelection(ctx, future)
 	case plan.PromoteStable:
 		return r.recordPromotion(ctx, future)
-	case plan.RestoreTemplate, plan.Drain:
+	case plan.RestoreTemplate, plan.HaltPromotion, plan.Drain:
 		return future.Get(ctx, nil)
 	}
 	return nil

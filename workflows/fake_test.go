@@ -142,6 +142,10 @@ func (c *cluster) PromoteStable(ctx context.Context, req workload.PromoteRequest
 	return workload.Pods{Total: 5, Ready: 5}, nil
 }
 
+func (c *cluster) HaltPromotion(ctx context.Context, req workload.HaltRequest) error {
+	return c.do(ctx, req.Ref, "halt")
+}
+
 func (c *cluster) RestoreTemplate(ctx context.Context, req workload.RestoreRequest) (workload.Pods, error) {
 	return workload.Pods{}, c.do(ctx, req.Ref, "restore settle=%v", req.Settle)
 }

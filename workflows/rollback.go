@@ -18,6 +18,7 @@ func (r *run) rollBack(ctx workflow.Context, cause error) (Result, error) {
 	dctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	r.final = true
+	r.drift.drifts = nil // what is known of them is in the world
 	if !plan.CanAbort(r.world) {
 		r.note(dctx, "too late to return: the new revision is stable; completing")
 		r.compensate(dctx, PhasePromoting, func() []plan.Operation { return plan.Finish(r.doc(), r.world) })
@@ -45,7 +46,7 @@ func (r *run) compensate(ctx workflow.Context, phase Phase, next func() []plan.O
 	pause := firstRetryPause
 	for ops := next(); len(ops) > 0; ops = next() {
 		err := r.execute(ctx, ops[0])
-		if err == nil {
+		if calm := r.takeDrifts(ctx); err == nil || calm && errors.Is(err, errInterrupted) {
 			pause = firstRetryPause
 			continue
 		}

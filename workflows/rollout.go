@@ -160,7 +160,7 @@ func (r *run) waitStuck(ctx workflow.Context, cause error) error {
 		if err := workflow.Await(ctx, r.interrupted); err != nil {
 			return fmt.Errorf("waiting for a decision: %w", err)
 		}
-		if len(r.drift.drifts) == 0 {
+		if !r.drifting() {
 			continue
 		}
 		if err := r.answerNow(ctx); err != nil && !errors.Is(err, errInterrupted) {
@@ -174,7 +174,7 @@ func (r *run) waitStuck(ctx workflow.Context, cause error) error {
 
 // answerNow answers drift where nothing else is done, in a hold or when stuck.
 func (r *run) answerNow(ctx workflow.Context) error {
-	if len(r.drift.drifts) == 0 {
+	if !r.drifting() {
 		return nil
 	}
 	r.answer(ctx)

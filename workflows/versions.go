@@ -73,3 +73,14 @@ const presentPass = "end-a-timed-hold-only-while-its-metrics-pass"
 func wantsPresentPass(ctx workflow.Context) bool {
 	return workflow.GetVersion(ctx, presentPass, workflow.DefaultVersion, 1) > workflow.DefaultVersion
 }
+
+// coverPromotion: what others change is watched, and answered, while the pods of
+// the workload are replaced, on the way forward and on the way back. Before, the
+// watch ended where the promotion began. Since v0.3.0; rollouts that began to
+// promote by an earlier release have to be gone before it may be removed.
+const coverPromotion = "watch-the-promotion"
+
+// coversPromotion says that a rollout does so.
+func coversPromotion(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, coverPromotion, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}

@@ -13,14 +13,16 @@ import (
 	"sluice.dev/sluice/workflows/plan"
 )
 
-// watch keeps one activity that waits for somebody else to change the workload,
-// from the hold of the revision to its promotion. Nothing is polled.
+// watch keeps one activity that waits for somebody else to change the workload
+// or another object of the rollout, from the hold of the revision until the route
+// to the canary is removed, and on the way back for as long as the canary covers
+// the workload. Nothing is polled.
 func (r *run) watch(ctx workflow.Context) {
 	for {
 		if workflow.Await(ctx, r.watching) != nil {
 			return
 		}
-		revision, version := r.held.Revision, r.held.Version
+		revision, version, looks := r.held.Revision, r.held.Version, r.drift.looks
 		callCtx, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 			TaskQueue:           ActivityTaskQueue(r.in.Cluster),
 			StartToCloseTimeout: watchTimeout,
@@ -37,7 +39,7 @@ func (r *run) watch(ctx workflow.Context) {
 			Routed: r.world.RouteExists, Canary: r.world.Canary > 0, Known: maps.Clone(r.drift.known),
 		})
 		err := workflow.Await(ctx, func() bool {
-			return future.IsReady() || !r.watching() || r.held.Version != version
+			return future.IsReady() || !r.watching() || r.held.Version != version || r.drift.looks != looks
 		})
 		cancel()
 		if err != nil {
@@ -50,9 +52,17 @@ func (r *run) watch(ctx workflow.Context) {
 	}
 }
 
-// watching says whether a change of the workload by others matters now.
+// watching says whether a change by others matters now.
 func (r *run) watching() bool {
-	return r.world.Held && !r.world.MaybePromoting && !r.revising && !r.final
+	switch {
+	case r.revising:
+		return false
+	case !r.world.MaybePromoting:
+		return r.world.Held && !r.final
+	case r.final:
+		return r.drift.covers && !r.world.Restored && plan.CanAbort(r.world)
+	}
+	return r.drift.covers && plan.CanAbort(r.world)
 }
 
 // changed follows what somebody else did to the workload and to the other objects
@@ -67,13 +77,30 @@ func (r *run) changed(ctx workflow.Context, c workload.Changed) {
 	if c.Version != "" {
 		r.held.Version = c.Version
 	}
+	r.changedWorkload(ctx, c)
+	if c.Replicas != r.world.Replicas && !c.Gone {
+		r.note(ctx, fmt.Sprintf("the workload was scaled from %d to %d", r.world.Replicas, c.Replicas))
+		r.world = r.world.Scaled(c.Replicas)
+		if have, need := plan.Short(r.doc(), r.world, r.step); have < need {
+			r.note(ctx, fmt.Sprintf("warning: the requests of step %d need %d canary pods now; the document asks for %d", r.step+1, need, have))
+		}
+		r.drift.grown = r.world.MaybePromoting && !r.world.Promoted && c.Replicas > r.world.CanaryAsked && !r.final
+	}
+}
+
+// changedWorkload follows a change of the template or of the pause. While the
+// pods are replaced the rollout itself changes them.
+func (r *run) changedWorkload(ctx workflow.Context, c workload.Changed) {
 	m := Message{By: c.By}
 	switch {
+	case c.Gone && r.final:
+		r.world.Replicas = 0
 	case c.Gone:
 		// No stable pod can be waited for any more.
 		r.world.Replicas = 0
 		m.Reason = "the workload was deleted"
 		r.decide(ctx, VerbAbort, m, "workload")
+	case r.world.MaybePromoting:
 	case c.Revision == r.observed.StableRevision:
 		m.Reason = "the stable template was put back on the workload"
 		r.decide(ctx, VerbAbort, m, "workload")
@@ -87,13 +114,6 @@ func (r *run) changed(ctx workflow.Context, c workload.Changed) {
 		r.decide(ctx, VerbAbort, m, "workload")
 	case !c.Paused:
 		r.unheld(ctx, m)
-	}
-	if c.Replicas != r.world.Replicas && !c.Gone {
-		r.note(ctx, fmt.Sprintf("the workload was scaled from %d to %d", r.world.Replicas, c.Replicas))
-		r.world = r.world.Scaled(c.Replicas)
-		if have, need := plan.Short(r.doc(), r.world, r.step); have < need {
-			r.note(ctx, fmt.Sprintf("warning: the requests of step %d need %d canary pods now; the document asks for %d", r.step+1, need, have))
-		}
 	}
 }
 

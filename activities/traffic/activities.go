@@ -3,6 +3,7 @@ package traffic
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -81,6 +82,7 @@ func (a *Activities) write(ctx context.Context, change *change) (Confirmation, e
 		teller(ctx, trail{Before: change.before})("removing the canary route", 0)
 		var err error
 		out.Wrote, err = a.Cluster.RemoveIngress(ctx, ref, ref.CanaryIngress())
+		out.Carried = slices.ContainsFunc(change.before, earlier.carried)
 		return out, err
 	}
 	// The fence is renewed even where the route is as asked: an earlier operation

@@ -26,6 +26,9 @@ type earlier struct {
 
 func (e earlier) header() gateway.Header { return gateway.Header{Name: e.Name, Value: e.Value} }
 
+// carried says that it sent requests of users to canary.
+func (e earlier) carried() bool { return e.Weight > 0 || e.Matched }
+
 // maxEarlier bounds what the annotation holds.
 const maxEarlier = 16
 

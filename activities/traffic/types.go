@@ -48,6 +48,9 @@ type Confirmation struct {
 	Millis int64 `json:"millis"`
 	// Wrote is false if the live state was as asked already.
 	Wrote bool `json:"wrote"`
+	// Carried says that the route which was removed may have sent requests to
+	// canary until then, because somebody else had edited it.
+	Carried bool `json:"carried,omitempty"`
 	// Counted says that probes were told by the metrics of the gateway.
 	Counted bool `json:"counted,omitempty"`
 	// Drift says what somebody else had changed on the canary Ingress since the

@@ -28,6 +28,43 @@ func (a *Activities) PromoteStable(ctx context.Context, req PromoteRequest) (Pod
 	return pods, a.confirm(ctx, req.Ref)
 }
 
+// HaltPromotion pauses the workload while its pods are being replaced, by one
+// write: no further pod is told to stop until PromoteStable or RestoreTemplate
+// goes on. It returns when that is written. It is idempotent. A workload that is
+// gone needs nothing. It fails with type Superseded if the rollout is no longer
+// open.
+func (a *Activities) HaltPromotion(ctx context.Context, req HaltRequest) error {
+	_, _, err := a.Cluster.EditDeployment(ctx, req.Ref, kube.Editing{}, func(d *appsv1.Deployment) (kube.Patch, error) {
+		return haltPatch(d, req)
+	})
+	if kube.IsType(err, kube.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// haltPatch marks the workload even where it is paused: a promotion that is still
+// under way somewhere must not go on.
+func haltPatch(d *appsv1.Deployment, req HaltRequest) (kube.Patch, error) {
+	record, err := kube.RecordOf(d)
+	if err != nil {
+		return nil, err
+	}
+	if record == nil {
+		return nil, kube.Terminal(kube.ErrSuperseded, "halting %s: rollout %s is not open on it: nothing is to be done", name(d), req.Ref.ID)
+	}
+	if d.Spec.Paused && record.Seq == req.Ref.Seq {
+		return nil, nil
+	}
+	var p kube.Patch
+	if !d.Spec.Paused {
+		p.Set(true, "spec", "paused")
+	}
+	record.Seq = req.Ref.Seq
+	err = setRecord(&p, d, *record)
+	return p, err
+}
+
 // promotePatch is the one write of a promotion. The record says so first: from
 // then on the way back leads through the stable template and its pods.
 func promotePatch(d *appsv1.Deployment, req PromoteRequest) (kube.Patch, error) {

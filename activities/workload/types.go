@@ -74,6 +74,11 @@ type PromoteRequest struct {
 	Revision string      `json:"revision"`
 }
 
+// HaltRequest pauses a workload whose pods are being replaced.
+type HaltRequest struct {
+	Ref release.Ref `json:"ref"`
+}
+
 // RestoreRequest puts the stable template back on the workload.
 type RestoreRequest struct {
 	Ref release.Ref `json:"ref"`

@@ -122,6 +122,11 @@ func (w *watcher) lookAtWorkload(ctx context.Context) (Changed, bool, error) {
 	}
 	w.last = d
 	found := stateOf(d)
+	if record, err := kube.RecordOf(d); err == nil && record != nil && record.Promoting {
+		// Its template and its pause are the rollout's own doing now, and what others
+		// do to them is seen by the operation that replaces its pods.
+		return found, found.Replicas != w.req.Replicas, nil
+	}
 	return found, found.differs(w.req), nil
 }
 

@@ -35,6 +35,8 @@ func what(op plan.Operation, from plan.World) string {
 		return "give the Service its own selector back"
 	case plan.RemoveCanary:
 		return "stop the canary pods"
+	case plan.HaltPromotion:
+		return "pause the workload"
 	}
 	return string(op.Kind)
 }
@@ -42,7 +44,7 @@ func what(op plan.Operation, from plan.World) string {
 // waits says what has to be so before the next operation begins.
 func (s *simulation) waits(op plan.Operation) string {
 	switch op.Kind {
-	case plan.HoldRevision:
+	case plan.HoldRevision, plan.HaltPromotion:
 	case plan.EnsureCanary:
 		return "all are ready and in the EndpointSlices"
 	case plan.SetRoute, plan.RemoveRoute:
@@ -83,7 +85,7 @@ func touched(op plan.Operation, ref release.Ref) []string {
 	workload := ref.Workload.Kind + "/" + ref.Workload.Name
 	canary := []string{"Deployment/" + ref.CanaryDeployment(), "Service/" + ref.CanaryService(), "PodDisruptionBudget/" + ref.CanaryBudget()}
 	switch op.Kind {
-	case plan.HoldRevision, plan.PromoteStable, plan.RestoreTemplate:
+	case plan.HoldRevision, plan.PromoteStable, plan.RestoreTemplate, plan.HaltPromotion:
 		return []string{workload}
 	case plan.EnsureCanary, plan.RemoveCanary:
 		return canary

@@ -27,7 +27,26 @@ func (w World) RouteEdited(route *traffic.Route) World {
 // gateway may not have noticed yet.
 func (w World) RouteGone() World {
 	w.RouteExists, w.RouteUnsure, w.StableDrained = false, true, false
+	w.RouteLost = !w.CanaryLost
 	w.Asked = traffic.Route{}
+	return w
+}
+
+// RulesEdited is the world in which the route is for other requests than before:
+// those that it does not lead yet go to stable.
+func (w World) RulesEdited() World {
+	w = w.RouteEdited(&w.Asked)
+	w.StableDrained = false
+	return w
+}
+
+// ServiceReset is the world in which somebody else has changed what the user's
+// Service is narrowed by: it may send requests to canary pods.
+func (w World) ServiceReset() World {
+	w.MaybeNarrowed, w.Narrowed, w.Reset = true, "", true
+	if w.MaybeCanary {
+		w.CanaryDrained = false
+	}
 	return w
 }
 
@@ -99,4 +118,55 @@ func Mend(w World) []Operation {
 		return nil
 	}
 	return []Operation{{Kind: EnsureCanary, Replicas: w.CanaryAsked}}
+}
+
+// Apart narrows the user's Service again at once where somebody else has widened
+// it. While the workload is replaced it has to be wide.
+func Apart(r *config.Rollout, w World) []Operation {
+	if !w.Reset || w.MaybePromoting && !w.Promoted {
+		return nil
+	}
+	return apart(r, w, w.side(), config.NeedStable(w.Confirmed.Weight, w.load()))
+}
+
+// Halt pauses a workload whose pods are being replaced with requests on them, as
+// soon as somebody else has taken away what covered it. A pod that is there goes
+// on to serve, and none is told to stop.
+func Halt(w World) []Operation {
+	full := traffic.Route{Weight: 100}
+	covered := w.StableDrained && w.RouteExists && !w.CanaryLost && follows(w, full)
+	if !w.Replacing || covered {
+		return nil
+	}
+	return []Operation{{Kind: HaltPromotion}}
+}
+
+// Cover lets the canary take every request again while the workload is replaced.
+func Cover(r *config.Rollout, w World) []Operation {
+	if !w.MaybePromoting || w.Promoted {
+		return nil
+	}
+	ops := expose(w)
+	return append(ops, Step(r, after(w, ops), len(r.Steps))...)
+}
+
+// expose lets a workload that is being replaced serve, for as long as it is not
+// covered: it is halted, and a canary that is gone gets no requests.
+func expose(w World) []Operation {
+	if !w.MaybePromoting {
+		return nil
+	}
+	ops := Halt(w)
+	if w.CanaryLost {
+		ops = append(ops, yield(after(w, ops))...)
+	}
+	return ops
+}
+
+// yield takes every request away from a canary that cannot serve any.
+func yield(w World) []Operation {
+	if !w.MaybeCarries {
+		return nil
+	}
+	return []Operation{{Kind: SetRoute, NeedStable: min(1, w.Replicas)}}
 }

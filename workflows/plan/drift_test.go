@@ -101,3 +101,126 @@ func TestPodsByWeight(t *testing.T) {
 		})
 	}
 }
+
+// promotionMeddled are things that somebody else does while the workload's pods
+// are replaced under cover.
+var promotionMeddled = map[string]func(m *model, w plan.World) plan.World{
+	"route deleted": func(m *model, w plan.World) plan.World {
+		m.exists, m.route, m.all, m.inStable = false, traffic.Route{}, false, true
+		return w.RouteGone()
+	},
+	"route edited": func(m *model, w plan.World) plan.World {
+		m.route = traffic.Route{Weight: 30}
+		m.all, m.inStable = false, true
+		return w.RouteEdited(&m.route)
+	},
+	"rules edited": func(m *model, w plan.World) plan.World {
+		m.all, m.inStable = false, true
+		return w.RulesEdited()
+	},
+	"canary deleted": func(m *model, w plan.World) plan.World {
+		m.canary, m.canaryAsked, m.canaryKnown = 0, 0, false
+		return w.CanaryGone()
+	},
+	"canary scaled down": func(m *model, w plan.World) plan.World {
+		m.canary, m.canaryAsked = 1, 1
+		return w.CanaryScaled(1)
+	},
+	"canary scaled to nothing": func(m *model, w plan.World) plan.World {
+		m.canary, m.canaryAsked, m.canaryKnown = 0, 0, false
+		return w.CanaryScaled(0)
+	},
+	"workload scaled": func(m *model, w plan.World) plan.World {
+		m.n, w.Replicas = 8, 8
+		return w
+	},
+}
+
+// TestMeddlingDuringThePromotion goes on, and goes back, from every such world.
+func TestMeddlingDuringThePromotion(t *testing.T) {
+	for name, r := range documents {
+		worlds, ops := forward(t, r)
+		for i, op := range ops {
+			if op.Kind != plan.PromoteStable {
+				continue
+			}
+			for what, meddle := range promotionMeddled {
+				for _, way := range []string{"on", "back"} {
+					t.Run(name+"/"+what+"/"+way, func(t *testing.T) {
+						m := newModel(r, 5)
+						for _, before := range ops[:i] {
+							require.NoError(t, m.do(before))
+						}
+						w := worlds[i].Begin(op)
+						require.NoError(t, m.write(op))
+						w = meddle(m, w)
+						end, running := finish(r), 1
+						if way == "back" {
+							end, running = abort(r), 0
+						}
+						drive(t, m, w, end)
+						require.NoError(t, m.clean())
+						require.Equal(t, running, m.running)
+					})
+				}
+			}
+		}
+	}
+}
+
+// TestUncoveredPromotion spells out what follows.
+func TestUncoveredPromotion(t *testing.T) {
+	r := documents["seed canary"]
+	worlds, ops := forward(t, r)
+	at := 0
+	for ops[at].Kind != plan.PromoteStable {
+		at++
+	}
+	promoting := worlds[at].Begin(ops[at])
+	retire := []string{"promote-stable", "set-route 0", "drain", "remove-route", "release-workload"}
+	cases := []struct {
+		name string
+		w    plan.World
+		want []string
+	}{
+		{"nothing has happened", promoting, nil},
+		{"route deleted", promoting.RouteGone(), []string{"halt-promotion", "set-route 100", "drain"}},
+		{"rules edited", promoting.RulesEdited(), []string{"halt-promotion", "set-route 100", "drain"}},
+		{"canary deleted", promoting.CanaryGone(), []string{"halt-promotion", "set-route 0", "ensure-canary 5", "set-route 0", "set-route 100", "drain"}},
+		{"canary scaled down", promoting.CanaryScaled(2), []string{"ensure-canary 5"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			require.Equal(t, append(c.want, retire...), words(carriedOut(c.w, finish(r))))
+		})
+	}
+	t.Run("canary deleted when the stable template is back", func(t *testing.T) {
+		w := promoting.Begin(plan.Operation{Kind: plan.RestoreTemplate}).CanaryGone()
+		require.Equal(t, []string{"set-route 0", "restore-template", "drain", "remove-route", "release-workload"}, words(carriedOut(w, abort(r))))
+	})
+}
+
+// carriedOut are the operations that are done from a world on, planned again
+// after each.
+func carriedOut(w plan.World, n next) []plan.Operation {
+	var done []plan.Operation
+	for ops := n(w); len(ops) > 0; ops = n(w) {
+		done = append(done, ops[0])
+		w = w.Begin(ops[0]).Done(ops[0])
+	}
+	return done
+}
+
+func TestApart(t *testing.T) {
+	r := bySelector(doc(step(10, 1)))
+	w := plan.World{Replicas: 5, Held: true, MaybeCanary: true, Canary: 1, CanaryAsked: 1, CanaryDrained: true, Narrowed: "stable", MaybeNarrowed: true}
+	require.Empty(t, plan.Apart(r, w))
+	reset := w.ServiceReset()
+	require.False(t, reset.CanaryDrained, "requests for stable go to canary pods")
+	ops := plan.Apart(r, reset)
+	require.Equal(t, []string{"narrow-service stable"}, words(ops))
+	require.True(t, ops[0].Again)
+	require.Equal(t, 5, ops[0].NeedStable)
+	reset.MaybePromoting = true
+	require.Empty(t, plan.Apart(r, reset), "it has to be wide")
+}

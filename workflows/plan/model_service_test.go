@@ -61,7 +61,7 @@ func (m *model) widen() error {
 // nobody.
 func (m *model) serves(route traffic.Route) error {
 	switch {
-	case route.Weight == 100:
+	case route.Weight == 100, m.exposed():
 		return nil
 	case m.mixesCanary():
 		return fmt.Errorf("requests for stable reach %d canary pods through the Service", m.canary)

@@ -33,8 +33,10 @@ type model struct {
 	known       bool
 	canaryKnown bool
 	promoting   bool
-	annotated   bool
-	next        int
+	// halted: the workload stands where it is, with pods of two revisions.
+	halted    bool
+	annotated bool
+	next      int
 	service
 }
 
@@ -49,6 +51,9 @@ func carriesTraffic(r traffic.Route) bool { return r.Weight > 0 || len(r.Matches
 
 // do performs op, to its confirmation, or says how it would lose requests.
 func (m *model) do(op plan.Operation) error {
+	if m.running == mixed && !m.halted && m.inStable && m.canary > 0 && op.Kind != plan.HaltPromotion {
+		return fmt.Errorf("%s while the workload goes on to be replaced with requests on it", op.Kind)
+	}
 	if err := m.write(op); err != nil {
 		return err
 	}
@@ -68,7 +73,7 @@ func (m *model) do(op plan.Operation) error {
 		m.backed, m.annotated, m.promoting = false, false, false
 	case plan.RemoveCanary:
 		m.backed = false
-	case plan.HoldRevision, plan.NarrowService, plan.WidenService:
+	case plan.HoldRevision, plan.NarrowService, plan.WidenService, plan.HaltPromotion:
 	}
 	return nil
 }
@@ -107,10 +112,16 @@ func (m *model) write(op plan.Operation) error {
 		return m.narrow(op)
 	case plan.WidenService:
 		return m.widen()
+	case plan.HaltPromotion:
+		m.halted = true
 	case plan.Drain:
 	}
 	return nil
 }
+
+// exposed says that the workload serves while it has pods of two revisions, which
+// is better than what somebody else has left it with.
+func (m *model) exposed() bool { return m.running == mixed && (m.halted || m.canary == 0) }
 
 // settled is what the workload runs when it has nothing left to replace.
 func (m *model) settled() int {
@@ -135,7 +146,7 @@ func (m *model) release() error {
 }
 
 func (m *model) ensureCanary(op plan.Operation) error {
-	if m.bySelector && m.selects == everything && !m.all {
+	if m.bySelector && m.selects == everything && !m.all && !m.exposed() {
 		return fmt.Errorf("canary pods would get requests of the Service that selects them")
 	}
 	busy := m.inCanary || m.toCanary
@@ -164,7 +175,7 @@ func (m *model) setRoute(op plan.Operation) error {
 	if carriesTraffic(op.Route) && m.canaryRev != m.template && !m.promoting {
 		return fmt.Errorf("requests are routed to a superseded revision")
 	}
-	if op.Route.Weight < 100 && !m.known {
+	if op.Route.Weight < 100 && !m.known && !m.exposed() {
 		return fmt.Errorf("requests return to pods that a gateway may not know")
 	}
 	if err := m.serves(op.Route); err != nil {
@@ -199,7 +210,7 @@ func (m *model) replace(revision int) error {
 	if !m.exists || m.route.Weight != 100 || m.canary < m.n {
 		return fmt.Errorf("the workload is replaced without cover: route %v, canary %d of %d", m.route, m.canary, m.n)
 	}
-	m.template, m.running, m.promoting, m.known = revision, mixed, true, false
+	m.template, m.running, m.promoting, m.known, m.halted = revision, mixed, true, false, false
 	return nil
 }
 

@@ -45,6 +45,8 @@ const (
 	WidenService Kind = "widen-service"
 	// RemoveCanary stops the canary pods and removes what runs them.
 	RemoveCanary Kind = "remove-canary"
+	// HaltPromotion pauses the workload while its pods are being replaced.
+	HaltPromotion Kind = "halt-promotion"
 )
 
 // Operation is one thing to do; the fields that its kind does not need are zero.
@@ -67,6 +69,8 @@ type Operation struct {
 	Side release.Side `json:"side,omitempty"`
 	// Keep of NarrowService: the write must change none of the ready endpoints.
 	Keep bool `json:"keep,omitempty"`
+	// Again of NarrowService: what somebody else has written instead is overwritten.
+	Again bool `json:"again,omitempty"`
 }
 
 // World is what is known about the release in the cluster. Fields that begin
@@ -100,6 +104,12 @@ type World struct {
 	// CanaryLost: somebody else has taken all pods away from behind the route; those
 	// that replace them are confirmed in the same way.
 	CanaryLost bool `json:"canaryLost,omitempty"`
+	// RouteLost: somebody else has deleted the route, behind which the gateway knew
+	// the pods that there are.
+	RouteLost bool `json:"routeLost,omitempty"`
+	// Refilled: pods have taken the place of lost ones, and no gateway is known to
+	// have them.
+	Refilled bool `json:"refilled,omitempty"`
 	// Asked is the route that was last written, Confirmed the one that the
 	// gateway follows.
 	Asked     traffic.Route `json:"asked"`
@@ -116,6 +126,11 @@ type World struct {
 	StableDrained bool `json:"stableDrained,omitempty"`
 	// MaybePromoting: the workload may have begun to run the new revision.
 	MaybePromoting bool `json:"maybePromoting,omitempty"`
+	// Replacing: its pods may be on their way from one revision to another now.
+	Replacing bool `json:"replacing,omitempty"`
+	// Returning: it may have got its stable template back, so that no more canary
+	// pods can be made.
+	Returning bool `json:"returning,omitempty"`
 	// Promoted: all its pods run the new revision.
 	Promoted bool `json:"promoted,omitempty"`
 	// MaybeUnrouting: the route may be gone after promotion; there is no way
@@ -133,6 +148,8 @@ type World struct {
 	MaybeNarrowed bool `json:"maybeNarrowed,omitempty"`
 	// Narrowed: it does, published and confirmed; empty where that is not known.
 	Narrowed release.Side `json:"narrowed,omitempty"`
+	// Reset: somebody else has changed what it was narrowed by.
+	Reset bool `json:"reset,omitempty"`
 	// Resumed: somebody else lets the workload replace its pods by others, which
 	// a narrowed Service does not select.
 	Resumed bool `json:"resumed,omitempty"`
@@ -258,10 +275,11 @@ func Step(r *config.Rollout, w World, i int) []Operation {
 	if w.Canary != replicas {
 		ops = append(ops, Operation{Kind: EnsureCanary, Replicas: replicas})
 	}
-	if !w.RouteExists {
+	known := w.RouteExists || w.RouteLost && w.MaybePromoting && !w.CanaryLost
+	if !known {
 		ops = append(ops, Operation{Kind: SetRoute, NeedCanary: min(1, replicas), NeedStable: 1})
 	}
-	if !w.RouteExists && !carries(want) {
+	if !known && !carries(want) {
 		return ops
 	}
 	if !follows(w, want) || !w.RouteExists {
@@ -301,7 +319,8 @@ func cover(r *config.Rollout, w World) []Operation {
 	if w.Unattended {
 		return uncover(r, w)
 	}
-	ops := Step(r, w, len(r.Steps))
+	ops := expose(w)
+	ops = append(ops, Step(r, after(w, ops), len(r.Steps))...)
 	if !after(w, ops).StableDrained {
 		ops = append(ops, drain(r))
 	}
@@ -406,13 +425,20 @@ func coverReturn(r *config.Rollout, w World) []Operation {
 	if w.Unattended {
 		return uncover(r, w)
 	}
-	var ops []Operation
+	if w.CanaryLost && (!w.Held || w.Returning) {
+		// Nothing is left to cover it with, and nothing to make it of.
+		return yield(w)
+	}
+	ops := expose(w)
 	need := 1
-	if w.Held && w.Canary < w.load() {
-		ops = append(ops, Operation{Kind: EnsureCanary, Replicas: w.load()})
+	if w.Held && !w.Returning && after(w, ops).Canary < w.load() {
+		ops = append(ops, Operation{Kind: EnsureCanary, Replicas: max(w.load(), w.CanaryAsked)})
 		need = w.load()
 	}
-	if full := (traffic.Route{Weight: 100}); !follows(w, full) {
+	if after(w, ops).Refilled {
+		ops = append(ops, Operation{Kind: SetRoute, NeedCanary: 1, NeedStable: min(1, w.Replicas)})
+	}
+	if full := (traffic.Route{Weight: 100}); !follows(after(w, ops), full) {
 		ops = append(ops, Operation{Kind: SetRoute, Route: full, NeedCanary: need})
 	}
 	if !after(w, ops).StableDrained {

@@ -22,11 +22,11 @@ func (w World) side() release.Side {
 
 // isolate narrows the Service before the first canary pod, which would get its
 // requests otherwise. It leaves a Service alone that was widened because the
-// canary has every request and the workload is about to be replaced.
+// canary has every request and the workload is about to be replaced, or is.
 func isolate(r *config.Rollout, w World, want traffic.Route) []Operation {
 	covered := want.Weight == 100 && w.StableDrained
 	switch {
-	case !r.BySelector() || w.Narrowed == release.SideStable || covered:
+	case !r.BySelector() || w.Narrowed == release.SideStable || covered || w.MaybePromoting:
 		return nil
 	case w.MaybeCanary:
 		return apart(r, w, release.SideStable, config.NeedStable(want.Weight, w.load()))
@@ -41,7 +41,7 @@ func apart(r *config.Rollout, w World, side release.Side, need int) []Operation 
 	if !r.BySelector() || !w.MaybeCanary || w.Narrowed == side || w.Replicas == 0 {
 		return nil
 	}
-	return []Operation{{Kind: NarrowService, Side: side, NeedStable: min(need, w.Replicas)}}
+	return []Operation{{Kind: NarrowService, Side: side, NeedStable: min(need, w.Replicas), Again: w.Reset}}
 }
 
 // open lets the Service select the pods that replace those of the workload. A

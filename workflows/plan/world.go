@@ -15,10 +15,11 @@ func (w World) Begin(op Operation) World {
 		}
 	case EnsureCanary:
 		w.MaybeCanary, w.CanaryAsked = true, op.Replicas
+		w.Refilled = w.Refilled || w.CanaryLost
 		if w.CanaryLost || w.ConfirmRefill && w.Canary == 0 && w.CanaryDrained {
 			// Behind a route that has stayed, the gateway may still have pods that
 			// are gone, and none of those that come.
-			w.RouteExists, w.CanaryLost = false, false
+			w.RouteExists, w.CanaryLost, w.RouteLost = false, false, false
 		}
 	case SetRoute:
 		w.MaybeRoute, w.RouteUnsure, w.Asked = true, true, op.Route
@@ -29,20 +30,20 @@ func (w World) Begin(op Operation) World {
 			w.StableDrained = false
 		}
 	case PromoteStable:
-		w.MaybePromoting = true
+		w.MaybePromoting, w.Replacing = true, true
 	case RemoveRoute:
 		w.RouteExists = false
 		w.MaybeUnrouting = w.Promoted && !w.Restored
 		w.Asked = traffic.Route{}
 	case RestoreTemplate:
-		w.Promoted = false
+		w.Promoted, w.Returning, w.Replacing = false, true, w.MaybePromoting
 	case NarrowService:
 		w.MaybeNarrowed, w.Narrowed = true, ""
 	case WidenService:
 		w.Narrowed = ""
 	case RemoveCanary:
 		w.Canary = 0
-	case Drain, ReleaseWorkload:
+	case Drain, ReleaseWorkload, HaltPromotion:
 	}
 	return w
 }
@@ -56,6 +57,7 @@ func (w World) Done(op Operation) World {
 		w.Canary = op.Replicas
 	case SetRoute:
 		w.RouteExists, w.RouteUnsure, w.Confirmed = true, false, op.Route
+		w.RouteLost, w.Refilled = false, false
 		w.MaybeCarries = carries(op.Route)
 	case Drain:
 		// What carries no request at the time of a drain is drained by it.
@@ -66,21 +68,23 @@ func (w World) Done(op Operation) World {
 			w.StableDrained = true
 		}
 	case PromoteStable:
-		w.Promoted, w.Restored = true, false
+		w.Promoted, w.Restored, w.Replacing = true, false, false
 	case RemoveRoute:
 		w.MaybeRoute, w.RouteExists, w.RouteUnsure, w.Confirmed = false, false, false, traffic.Route{}
 		w.MaybeCarries = false
 	case RestoreTemplate:
-		w.Restored, w.Held, w.MaybeHeld = true, false, false
+		w.Restored, w.Held, w.MaybeHeld, w.Replacing = true, false, false, false
 	case ReleaseWorkload:
 		w.Released, w.MaybeCanary, w.MaybeHeld = true, false, false
 		w.Canary, w.CanaryAsked = 0, 0
 	case NarrowService:
-		w.Narrowed = op.Side
+		w.Narrowed, w.Reset = op.Side, false
 	case WidenService:
-		w.MaybeNarrowed = false
+		w.MaybeNarrowed, w.Reset = false, false
 	case RemoveCanary:
 		w.MaybeCanary, w.Canary, w.CanaryAsked = false, 0, 0
+	case HaltPromotion:
+		w.Replacing = false
 	}
 	return w
 }

@@ -129,7 +129,7 @@ func work(ctx context.Context, s settings.Settings, temporal client.Client, clus
 	watches := pending.New(temporal, log)
 	acting.RegisterActivity(&workload.Activities{
 		Cluster: cluster, Gateway: traffic.Endpoints{Cluster: cluster, Gateways: gateways},
-		Routes: traffic.Looker{Cluster: cluster}, Watches: watches,
+		Routes: traffic.Looker{Cluster: cluster, Gateways: gateways}, Watches: watches,
 	})
 	acting.RegisterActivity(&janitor.Activities{
 		Cluster: cluster, Namespaces: s.Worker.Namespaces, Routes: traffic.Reader{}, Temporal: temporal,

@@ -87,7 +87,7 @@ func factOf(w plan.World, d workload.Drift) plan.World {
 		return w.CanaryScaled(d.Replicas)
 	case workload.DriftNarrowed:
 		return w.ServiceReset()
-	case workload.DriftSelector, workload.DriftIngressGone:
+	case workload.DriftSelector, workload.DriftIngressGone, workload.DriftShadow:
 	}
 	return w
 }
@@ -123,6 +123,9 @@ func (r *run) respond(ctx workflow.Context, d workload.Drift) {
 		r.note(ctx, d.String()+": the canary follows them")
 	case workload.DriftIngressGone:
 		r.ask(ctx, d, "put it back before you resume", false)
+	case workload.DriftShadow:
+		r.drift.at = &traffic.Route{}
+		r.ask(ctx, d, "no requests go to canary; take the path away or give it a longer rule before you resume, or abort", false)
 	case workload.DriftSelector:
 		r.selectorEdited(ctx, d)
 	case workload.DriftNarrowed:

@@ -39,6 +39,7 @@ var (
 	newRules    = workload.Drift{Kind: workload.DriftRules, Object: "Ingress shop/demo", What: "its rules changed", Content: "x"}
 	selector    = workload.Drift{Kind: workload.DriftSelector, Object: "Service shop/demo", What: "its selector became a=b", Content: "a=b", Selector: map[string]string{"a": "b"}}
 	reaching    = workload.Drift{Kind: workload.DriftSelector, Object: "Service shop/demo", What: "its selector became a=b", Content: "a=b", Selector: map[string]string{"a": "b"}, Reaches: true}
+	shadow      = workload.Drift{Kind: workload.DriftShadow, Object: "Ingress shop/demo", What: "a path was added", Content: "x"}
 	ingressGone = workload.Drift{Kind: workload.DriftIngressGone, Object: "Ingress shop/demo", What: "it was deleted", Content: "gone"}
 )
 
@@ -88,6 +89,7 @@ func TestDriftAtAHold(t *testing.T) {
 		{"selector, adopt", config.DriftAdopt, selector, nil, "", nil, nil, 10},
 		{"selector that finds canary pods, pause", config.DriftPause, reaching, nil, "put the selector back", []string{"route 0"}, []string{"route 10"}, 10},
 		{"selector that finds canary pods, adopt", config.DriftAdopt, reaching, nil, "put the selector back", []string{"route 0"}, []string{"route 10"}, 10},
+		{"path that the canary takes requests of", config.DriftAdopt, shadow, nil, "no requests go to canary", []string{"route 0"}, []string{"route 10"}, 10},
 		{"user's Ingress deleted", config.DriftEnforce, ingressGone, nil, "put it back", nil, nil, 10},
 	}
 	for _, c := range cases {

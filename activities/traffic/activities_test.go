@@ -200,6 +200,15 @@ func TestSetRouteAbsent(t *testing.T) {
 			require.True(t, got.Wrote)
 			require.Equal(t, []string{"delete ingresses demo-canary"}, f.server.Writes())
 			require.GreaterOrEqual(t, got.Millis, int64(1000))
+			require.False(t, got.Carried)
+		})
+	})
+	t.Run("removes one that somebody else has edited", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t, kubetest.Ingress(), canary("r1", 4, 20))
+			got, err := f.set(absent)
+			require.NoError(t, err)
+			require.True(t, got.Carried, "requests may be in flight to canary")
 		})
 	})
 	t.Run("nothing there", func(t *testing.T) {
@@ -361,4 +370,36 @@ func TestActivityNames(t *testing.T) {
 		names = append(names, method.Name)
 	}
 	require.Equal(t, []string{"ConfirmEndpoints", "SetRoute"}, names)
+}
+
+// TestSetRouteRefusesAShadow meets a path that was not there when the rollout was
+// checked.
+func TestSetRouteRefusesAShadow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base, other := kubetest.Ingress(), kubetest.Ingress()
+		for in, path := range map[*networkingv1.Ingress]string{base: "/", other: "/api"} {
+			in.Spec.Rules[0].HTTP.Paths[0].Path = path
+			in.Spec.Rules[0].HTTP.Paths[0].PathType = new(networkingv1.PathTypePrefix)
+		}
+		other.Name = "other"
+		other.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Name = "other"
+		f := newFixture(t, base, canary("r1", 4, 0), other)
+		req := request(5, 0)
+		req.Route.Matches = []config.Match{{Headers: []config.ValueMatch{{Name: "user-agent", Type: config.MatchExact, Value: "android"}}}}
+		_, err := f.set(req)
+		require.True(t, kube.IsType(err, ErrUnsupported), "%v", err)
+		require.ErrorContains(t, err, "the longest rule wins")
+		require.Empty(t, f.server.Writes())
+
+		_, err = f.set(request(6, 0))
+		require.NoError(t, err, "the way back is open")
+		look := Looker{Cluster: f.Cluster, Gateways: f.Gateways}
+		require.Empty(t, look.LookAtRoute(kubetest.Ref(7)).Shadows)
+		live := f.live()
+		live.Annotations["nginx.ingress.kubernetes.io/canary-by-header"] = "user-agent"
+		live.Annotations["nginx.ingress.kubernetes.io/canary-by-header-value"] = "android"
+		f.server.Put(live)
+		synctest.Wait()
+		require.Len(t, look.LookAtRoute(kubetest.Ref(7)).Shadows, 1)
+	})
 }

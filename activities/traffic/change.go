@@ -2,11 +2,14 @@ package traffic
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"strconv"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/release"
@@ -59,10 +62,29 @@ func (a *Activities) plan(ctx context.Context, adapter Adapter, req RouteRequest
 	} else {
 		err = kube.Terminal(kube.ErrNotFound, "reading Ingress %s/%s: it does not exist: restore it or abort the rollout", ref.Namespace, ref.Ingress)
 	}
+	if err == nil {
+		err = a.unshadowed(ref, c.base, req.Route)
+	}
 	if err != nil && (!c.back() || c.live == nil) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// unshadowed refuses a route that would take requests from another path: there
+// may be one that was not there when the rollout was checked.
+func (a *Activities) unshadowed(ref release.Ref, base *networkingv1.Ingress, route Route) error {
+	if len(route.Matches) == 0 {
+		return nil
+	}
+	all, err := a.Cluster.Ingresses(metav1.NamespaceAll).List(labels.Everything())
+	if err != nil {
+		return fmt.Errorf("listing Ingresses: %w", err)
+	}
+	if texts := shadowed(a.Gateways, ref, base, route.Matches, all); len(texts) > 0 {
+		return &UnsupportedError{Class: ref.Class, Field: "matches", Reason: "cannot be routed: " + longestWins + texts[0] + ": " + shadowRemedy}
+	}
+	return nil
 }
 
 // back reports whether the route sends no ordinary request to canary.

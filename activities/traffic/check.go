@@ -116,22 +116,37 @@ func routesOf(r config.Rollout) []Route {
 
 // shadows refuses matches that would take requests from other Services.
 func (c Checker) shadows(f *Finding, in Check) {
-	if c.Gateways.Kind(in.Ref.Class) != gateway.KindTraefik {
-		return
-	}
-	sameClass := slices.DeleteFunc(slices.Clone(in.All), func(other *networkingv1.Ingress) bool {
-		return classOf(other) != classOf(in.Ingress)
-	})
 	seen := map[string]bool{}
 	for i, step := range in.Rollout.Steps {
-		for _, shadow := range gateway.Shadowed(in.Ingress, in.Ref.Service, step.Matches, sameClass) {
-			if text := shadow.String(); !seen[text] {
+		for _, text := range shadowed(c.Gateways, in.Ref, in.Ingress, step.Matches, in.All) {
+			if !seen[text] {
 				seen[text] = true
-				f.object(fmt.Sprintf("step %d matches", i+1), "in Traefik the longest rule wins, and that of the canary would be longer: "+text,
-					"release by weight, shorten the match, or give the other path a rule that is longer")
+				f.object(fmt.Sprintf("step %d matches", i+1), longestWins+text, shadowRemedy)
 			}
 		}
 	}
+}
+
+// What is said about a path that a canary would take requests from.
+const (
+	longestWins  = "in Traefik the longest rule wins, and that of the canary would be longer: "
+	shadowRemedy = "release by weight, shorten the match, or give the other path a rule that is longer"
+)
+
+// shadowed says which requests a canary with matches would take from paths of
+// other Services, of those Ingresses that the same gateway reads.
+func shadowed(gateways *gateway.Gateways, ref release.Ref, base *networkingv1.Ingress, matches []config.Match, all []*networkingv1.Ingress) []string {
+	if gateways == nil || gateways.Kind(ref.Class) != gateway.KindTraefik {
+		return nil
+	}
+	sameClass := slices.DeleteFunc(slices.Clone(all), func(other *networkingv1.Ingress) bool {
+		return classOf(other) != classOf(base)
+	})
+	var texts []string
+	for _, shadow := range gateway.Shadowed(base, ref.Service, matches, sameClass) {
+		texts = append(texts, shadow.String())
+	}
+	return texts
 }
 
 // classOf returns the class that an Ingress names.

@@ -3,9 +3,12 @@ package traffic
 import (
 	networkingv1 "k8s.io/api/networking/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/activities/traffic/gateway"
 )
 
 // Look is one look at the route of a release, from the cache.
@@ -23,12 +26,16 @@ type Look struct {
 	// canary Ingress was made from; Rules names those by a hash.
 	Stale bool
 	Rules string
+	// Shadows are requests for other Services that the canary takes, in words.
+	Shadows []string
 }
 
 // Looker looks at routes. It reads the cache only, and changes nothing.
 type Looker struct {
 	// Cluster whose cache is read.
 	Cluster *kube.Cluster
+	// Gateways say which product reads the routes; nil looks for no shadows.
+	Gateways *gateway.Gateways
 }
 
 // LookAtRoute returns what the canary Ingress of a release says now, compared
@@ -56,6 +63,9 @@ func (l Looker) LookAtRoute(ref release.Ref) Look {
 	if wanted, err := adapter.Render(base, ref, Route{}); err == nil {
 		look.Stale = !apiequality.Semantic.DeepEqual(wanted.Spec.Rules, canary.Spec.Rules)
 		look.Rules = kube.Mark(wanted)
+	}
+	if all, err := l.Cluster.Ingresses(metav1.NamespaceAll).List(labels.Everything()); err == nil {
+		look.Shadows = shadowed(l.Gateways, ref, base, look.Route.Matches, all)
 	}
 	return look
 }

@@ -150,3 +150,47 @@ func TestPromoteNoticesAChangeMeanwhile(t *testing.T) {
 		requireType(t, <-done, kube.ErrDrift)
 	})
 }
+
+// TestHaltPromotion pauses a workload whose pods are being replaced, and lets it
+// go on, forward and back.
+func TestHaltPromotion(t *testing.T) {
+	halt := func(b *bench, seq int64) error {
+		defer synctest.Wait()
+		return b.HaltPromotion(b.t.Context(), workload.HaltRequest{Ref: kubetest.Ref(seq)})
+	}
+	for name, on := range map[string]func(b *bench, v2 string) error{
+		"forward": func(b *bench, v2 string) error {
+			_, err := b.PromoteStable(b.t.Context(), promote(5, v2))
+			return err
+		},
+		"back": func(b *bench, _ string) error {
+			_, err := b.RestoreTemplate(b.t.Context(), workload.RestoreRequest{Ref: kubetest.Ref(5), Stable: b.stable, Settle: true})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBench(t, 3, func(b *bench) {
+				v2 := b.hold(1, "v2")
+				_, err := b.PromoteStable(b.t.Context(), promote(3, v2))
+				require.NoError(b.t, err)
+				require.NoError(b.t, halt(b, 4))
+				require.True(b.t, b.live().Spec.Paused)
+				require.True(b.t, b.record().Promoting)
+
+				_, err = b.PromoteStable(b.t.Context(), promote(3, v2))
+				require.True(b.t, kube.IsType(err, kube.ErrSuperseded), "one that comes late: %v", err)
+				b.server.ClearActions()
+				require.NoError(b.t, halt(b, 4))
+				require.Empty(b.t, b.server.Writes(), "again")
+
+				require.NoError(b.t, on(b, v2))
+				require.False(b.t, b.live().Spec.Paused)
+			})
+		})
+	}
+	t.Run("ended", func(t *testing.T) {
+		onBench(t, 1, func(b *bench) {
+			require.True(b.t, kube.IsType(halt(b, 1), kube.ErrSuperseded))
+		})
+	})
+}

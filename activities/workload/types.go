@@ -172,6 +172,9 @@ const (
 	// DriftRules: the user's Ingress has other rules for the Service, or the rules
 	// of the canary Ingress were edited.
 	DriftRules DriftKind = "rules"
+	// DriftShadow: the canary takes requests of another path, which the user's
+	// Ingress or another one has got.
+	DriftShadow DriftKind = "shadow"
 	// DriftIngressGone: the user's Ingress was deleted.
 	DriftIngressGone DriftKind = "ingress-gone"
 	// DriftSelector: the user's Service selects by other labels.

@@ -70,6 +70,10 @@ func (w *watcher) lookAtRoute(ctx context.Context) ([]Drift, error) {
 		edited.Route = &look.Route
 	}
 	found = append(found, w.fresh(look.Edited, edited)...)
+	shadows := strings.Join(look.Shadows, "; ")
+	found = append(found, w.fresh(shadows != "", Drift{
+		Kind: DriftShadow, Object: user, What: "a path was added whose requests the canary takes: " + shadows, Content: shadows,
+	})...)
 	return append(found, w.fresh(look.Stale, Drift{
 		Kind: DriftRules, Object: user, What: "its rules for Service " + ref.Service + " are not those of the canary any more", Content: look.Rules + kube.Mark(look.Ingress),
 	})...), nil

@@ -313,3 +313,25 @@ func TestCanaryHasABudget(t *testing.T) {
 		require.Empty(b.t, budget.OwnerReferences)
 	})
 }
+
+// TestWatchOfThePromotion is silent about what the rollout does to the workload,
+// and goes on to see what others do to the rest.
+func TestWatchOfThePromotion(t *testing.T) {
+	onObjects(t, func(o *objects) {
+		found := o.watching(nil)
+		_, err := o.PromoteStable(o.t.Context(), promote(10, o.revision))
+		require.NoError(o.t, err)
+		require.NoError(o.t, o.HaltPromotion(o.t.Context(), workload.HaltRequest{Ref: kubetest.Ref(11)}))
+		_, err = o.RestoreTemplate(o.t.Context(), workload.RestoreRequest{Ref: kubetest.Ref(12), Stable: o.stable, Settle: true})
+		require.NoError(o.t, err)
+		synctest.Wait()
+		require.Empty(o.t, found)
+		o.server.Delete(o.ingress("demo-canary"))
+		synctest.Wait()
+		require.Equal(o.t, workload.DriftRouteGone, o.drifts(found)[0].Kind)
+
+		found = o.watching(func(r *workload.WatchRequest) { r.Routed = false })
+		o.change(func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(5)) })
+		require.Equal(o.t, 5, (<-found).Replicas)
+	})
+}

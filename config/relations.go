@@ -32,20 +32,29 @@ func Conflicts(rollouts []Rollout) []FieldError {
 }
 
 // ValidateUpdate returns why a document cannot take the place of the one that a
-// rollout under way was started with; nil where it can. Its workload and its
-// route are what the rollout holds in its hands.
+// rollout under way was started with; nil where it can. Its workload, its route
+// and the isolation of its pods are what the rollout holds in its hands. Whoever
+// admits an edit asks this.
 func ValidateUpdate(running, next Rollout) error {
+	const remedy = "abort or finish the rollout under way first"
 	d, _ := dialectOf(next.Source)
 	var errs Errors
 	if running.Workload != next.Workload || running.Namespace != next.Namespace {
-		errs = append(errs, FieldError{Path: d.workload, Problem: "Rollout 'ObjectRef' field is immutable", Remedy: "abort or finish the rollout under way first"})
+		errs = append(errs, FieldError{Path: d.workload, Problem: "Rollout 'ObjectRef' field is immutable", Remedy: remedy})
 	}
 	if running.Traffic.Service != next.Traffic.Service || running.Traffic.Ingress != next.Traffic.Ingress {
-		errs = append(errs, FieldError{Path: routesPath, Problem: "Rollout 'Strategy.Canary|BlueGreen.TrafficRoutings' field is immutable", Remedy: "abort or finish the rollout under way first"})
+		errs = append(errs, FieldError{Path: routesPath, Problem: "Rollout 'Strategy.Canary|BlueGreen.TrafficRoutings' field is immutable", Remedy: remedy})
+	}
+	isolation := canaryPath + ".isolation"
+	if d.kruise {
+		isolation = annotationPath(AnnotationIsolation)
+	}
+	if running.BySelector() != next.BySelector() {
+		errs = append(errs, FieldError{Path: isolation, Problem: "the isolation of canary pods is immutable", Remedy: remedy})
 	}
 	if next.Source == kruisebeta.APIVersion && len(running.Steps) != len(next.Steps) {
 		errs = append(errs, FieldError{Path: stepsPath, Problem: "Amount of Rollout steps are immutable",
-			Found: fmt.Sprintf("%d steps, %d before", len(next.Steps), len(running.Steps)), Remedy: "abort or finish the rollout under way first"})
+			Found: fmt.Sprintf("%d steps, %d before", len(next.Steps), len(running.Steps)), Remedy: remedy})
 	}
 	return errs.orNil()
 }

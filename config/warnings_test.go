@@ -119,6 +119,7 @@ func TestValidateUpdate(t *testing.T) {
 		{"workload", func(r *Rollout) { r.Workload.Name = "other" }, "Rollout 'ObjectRef' field is immutable"},
 		{"service", func(r *Rollout) { r.Traffic.Service = "other" }, "Rollout 'Strategy.Canary|BlueGreen.TrafficRoutings' field is immutable"},
 		{"ingress", func(r *Rollout) { r.Traffic.Ingress.Class = "mse" }, "Rollout 'Strategy.Canary|BlueGreen.TrafficRoutings' field is immutable"},
+		{"isolation", func(r *Rollout) { r.Isolation = IsolateBySelector }, "the isolation of canary pods is immutable"},
 		{"steps", func(r *Rollout) { r.Steps = r.Steps[:1] }, "Amount of Rollout steps are immutable"},
 		{"steps of our own version", func(r *Rollout) { r.Steps = r.Steps[:1]; r.Source = "sluice.dev/v1alpha1" }, ""},
 	}

@@ -157,7 +157,7 @@ func (r *run) details() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "**%s** %s\n\n", r.phase, r.message)
 	if !r.phase.Ended() {
-		fmt.Fprintf(&b, "step %d of %d, %s asked, %s, canary pods: %d beside %d\n\n",
+		fmt.Fprintf(&b, "step %d of %d, %s asked, %s, canary pods: %d ready beside %d desired\n\n",
 			min(r.step+1, len(r.doc().Steps)+1), len(r.doc().Steps)+1, routeText(r.world.Asked), r.confirmedText(), r.canary.Ready, r.world.Replicas)
 	}
 	if r.phase == PhaseHolding {

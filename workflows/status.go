@@ -37,6 +37,12 @@ const (
 	PhaseRefused Phase = "Refused"
 )
 
+// Phases are all phases in the order in which they are documented.
+var Phases = []Phase{
+	PhaseChecking, PhaseProgressing, PhaseHolding, PhasePaused, PhaseStuck, PhaseBaking,
+	PhasePromoting, PhaseRollingBack, PhasePromoted, PhaseRolledBack, PhaseRefused,
+}
+
 // Ended says whether nothing more will happen.
 func (p Phase) Ended() bool {
 	return p == PhasePromoted || p == PhaseRolledBack || p == PhaseRefused

@@ -36,6 +36,7 @@ func TestListFilters(t *testing.T) {
 	}{
 		"phase":       {[]string{"--phase", "holding"}, control.Filter{Cluster: "here", Namespace: "shop", Phase: workflows.PhaseHolding, Limit: 100}, "", "no open rollouts in phase Holding in namespace shop; add --closed for those that have ended or -A for all namespaces"},
 		"ended phase": {[]string{"--phase", "Promoted"}, control.Filter{Cluster: "here", Namespace: "shop", Phase: workflows.PhasePromoted, Closed: true, Limit: 100}, "", "no rollouts in phase Promoted in namespace shop; add -A for all namespaces"},
+		"baking":      {[]string{"--phase", "Baking"}, control.Filter{Cluster: "here", Namespace: "shop", Phase: workflows.PhaseBaking, Limit: 100}, "", "no open rollouts in phase Baking in namespace shop; add --closed for those that have ended or -A for all namespaces"},
 		"closed":      {[]string{"--closed", "--limit", "5"}, control.Filter{Cluster: "here", Namespace: "shop", Closed: true, Limit: 5}, "", "no rollouts in namespace shop; add -A for all namespaces"},
 		"unknown":     {[]string{"--phase", "Done"}, control.Filter{}, `--phase "Done": write one of Checking, Progressing`, ""},
 		"no rows":     {[]string{"--limit", "0"}, control.Filter{}, "--limit 0: must be at least 1", ""},

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,8 @@ func addLint(root *cobra.Command, a *app) {
 		Use:   "lint FILE...",
 		Short: "Check Rollout documents",
 		Long: "Checks documents without a cluster: every error with the line, the field and what to write\n" +
-			"instead, and what is allowed but likely not meant. Other objects in the same file are left out.\n" +
+			"instead, and what is allowed but likely not meant. All documents together must be able to stand in\n" +
+			"one cluster: one Rollout per workload, a disabled one included. Other objects are left out.\n" +
 			"The command fails if there is an error.",
 		Example: "  sluice lint rollout.yaml\n  sluice lint --strict deploy/*.yaml",
 		Args:    cobra.MinimumNArgs(1),
@@ -50,12 +52,18 @@ func addLint(root *cobra.Command, a *app) {
 
 func (o *lintOptions) run(a *app, files []string) error {
 	results := make([]linted, 0, len(files))
-	bad := 0
+	var all []config.Rollout
+	bad, conflicts := 0, 0
 	for _, file := range files {
-		result, err := lintFile(a, file)
+		result, rollouts, err := lintFile(a, file)
 		if err != nil {
 			return err
 		}
+		// A conflict belongs to the later document, and so to this file.
+		all = append(all, rollouts...)
+		found := config.Conflicts(all)
+		result.Errors = append(result.Errors, found[conflicts:]...)
+		conflicts = len(found)
 		if len(result.Errors) > 0 || o.strict && result.warnings() > 0 {
 			bad++
 		}
@@ -70,22 +78,23 @@ func (o *lintOptions) run(a *app, files []string) error {
 	return nil
 }
 
-func lintFile(a *app, file string) (linted, error) {
+// lintFile checks the documents of one file, each for itself.
+func lintFile(a *app, file string) (linted, []config.Rollout, error) {
 	data, err := readInput(a.host.In, file)
 	if err != nil {
-		return linted{}, err
+		return linted{}, nil, err
 	}
 	result := linted{File: file}
 	rollouts, err := config.Parse(data, config.Options{SkipOtherKinds: true})
 	if err != nil && !errors.As(err, &result.Errors) {
-		return linted{}, fmt.Errorf("%s: %w", file, err)
+		return linted{}, nil, fmt.Errorf("%s: %w", file, err)
 	}
 	for _, r := range rollouts {
 		result.Rollouts = append(result.Rollouts, lintedRollout{
 			Name: r.Name, Source: r.Source, Workload: r.Workload, Steps: len(r.Steps) + 1, Findings: config.Warnings(r, 0),
 		})
 	}
-	return result, nil
+	return result, rollouts, nil
 }
 
 // warnings counts the findings that are more than information.
@@ -107,6 +116,9 @@ func drawLinted(p *page, results []linted) {
 			p.paragraph(styleBad, result.File+": ", gap, e.Error())
 		}
 		for _, r := range result.Rollouts {
+			if slices.ContainsFunc(result.Errors, func(e config.FieldError) bool { return e.Document == r.Name }) {
+				continue
+			}
 			p.line(styleGood, fmt.Sprintf("%s: %s is in order: %s, %s/%s", result.File, r.Name, count(r.Steps, "step", "steps"), r.Workload.Kind, r.Workload.Name))
 			drawFindings(p, r.Findings)
 		}

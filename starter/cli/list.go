@@ -39,12 +39,6 @@ func addList(root *cobra.Command, a *app) {
 	root.AddCommand(cmd)
 }
 
-// phases that may be asked for.
-var phases = []workflows.Phase{
-	workflows.PhaseChecking, workflows.PhaseProgressing, workflows.PhaseHolding, workflows.PhasePaused, workflows.PhaseStuck,
-	workflows.PhasePromoting, workflows.PhaseRollingBack, workflows.PhasePromoted, workflows.PhaseRolledBack, workflows.PhaseRefused,
-}
-
 func (o *listOptions) filter(scope Scope) (control.Filter, error) {
 	f := control.Filter{Cluster: scope.Cluster, Namespace: scope.Namespace, Closed: o.closed, Limit: o.limit}
 	if o.everywhere {
@@ -56,8 +50,8 @@ func (o *listOptions) filter(scope Scope) (control.Filter, error) {
 	if o.phase == "" {
 		return f, nil
 	}
-	names := make([]string, 0, len(phases))
-	for _, phase := range phases {
+	names := make([]string, 0, len(workflows.Phases))
+	for _, phase := range workflows.Phases {
 		if strings.EqualFold(o.phase, string(phase)) {
 			f.Phase = phase
 			f.Closed = f.Closed || phase.Ended()

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -69,7 +72,7 @@ func TestLint(t *testing.T) {
 	require.Equal(t, ExitError, b.run("lint", "testdata/rollout.yaml", "testdata/ab.yaml", "testdata/bad.yaml", "testdata/app.yaml"))
 	golden(t, "lint", b.out)
 	fits(t, b.out, 80)
-	require.Equal(t, "sluice: 2 of 4 files are not in order\n", b.err)
+	require.Equal(t, "sluice: 3 of 4 files are not in order\n", b.err)
 
 	require.Equal(t, ExitOK, b.run("lint", "testdata/ab.yaml"), "a warning is no error")
 	require.Equal(t, ExitError, b.run("lint", "testdata/ab.yaml", "--strict"), "unless it is asked for")
@@ -78,6 +81,30 @@ func TestLint(t *testing.T) {
 	require.Equal(t, ExitError, b.run("lint", "testdata/none.yaml"))
 	require.Contains(t, b.err, "no such file")
 	require.Equal(t, ExitError, b.run("lint"))
+}
+
+// TestLintComparesDocuments: two Rollouts of one workload cannot stand together,
+// even where one of them is disabled.
+func TestLintComparesDocuments(t *testing.T) {
+	b := newBench(t)
+	rollout, err := os.ReadFile("testdata/rollout.yaml")
+	require.NoError(t, err)
+	other := filepath.Join(t.TempDir(), "other.yaml")
+	write := func(old, new string) {
+		t.Helper()
+		text := strings.Replace(string(rollout), "metadata:\n  name: ", "metadata:\n  name: other-", 1)
+		require.Contains(t, text, old)
+		require.NoError(t, os.WriteFile(other, []byte(strings.Replace(text, old, new, 1)), 0o600))
+	}
+	write("spec:\n", "spec:\n  disabled: true\n")
+	require.Equal(t, ExitOK, b.run("lint", "testdata/rollout.yaml"))
+	require.Equal(t, ExitOK, b.run("lint", other))
+	require.Equal(t, ExitError, b.run("lint", "testdata/rollout.yaml", other))
+	require.Contains(t, strings.Join(strings.Fields(b.out), " "), "one workload only have less than one Rollout")
+	require.Equal(t, "sluice: 1 of 2 files are not in order\n", b.err)
+
+	write("metadata:\n", "metadata:\n  namespace: elsewhere\n")
+	require.Equal(t, ExitOK, b.run("lint", "testdata/rollout.yaml", other))
 }
 
 func TestLintAsData(t *testing.T) {

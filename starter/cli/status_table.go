@@ -110,7 +110,7 @@ func drawSides(p *page, s control.Status) {
 	}
 	p.field(stylePlain, "Requests", requestsText(s))
 	p.field(styleDim, "", confirmationText(s.Confirmation))
-	pods := fmt.Sprintf("stable %d, canary %d of %d ready", s.Replicas, s.Canary.Ready, s.Canary.Total)
+	pods := fmt.Sprintf("stable %d desired, canary %d of %d ready", s.Replicas, s.Canary.Ready, s.Canary.Total)
 	p.field(stylePlain, "Pods", pods)
 	p.field(styleBad, "", s.Canary.Trouble)
 	p.field(stylePlain, "Service", selectsText(s.Selects))

@@ -96,7 +96,7 @@ func headline(s control.Status) string {
 	case s.Phase == workflows.PhaseChecking:
 		return fmt.Sprintf("%s: %s", s.Phase, s.Message)
 	}
-	return fmt.Sprintf("%s: %s (step %d of %d, weight %d%%, pods: stable %d, canary %d of %d)",
+	return fmt.Sprintf("%s: %s (step %d of %d, weight %d%%, pods: stable %d desired, canary %d of %d ready)",
 		s.Phase, s.Message, s.Step, len(s.Steps), s.Confirmed.Weight, s.Replicas, s.Canary.Ready, s.Canary.Total)
 }
 

@@ -54,9 +54,9 @@ fuzz: ## every fuzz target for 15 seconds
 	$(call compile,suites,./cmd/suites)
 	@bin/suites fuzz
 
-bench: ## figures on a sandbox, next to targets and peers
+bench: ## figures on a sandbox, next to targets and peers; also as artefacts/bench.json
 	$(call compile,sluice-bench,./cmd/sluice-bench)
-	@bin/sluice-bench
+	@bin/sluice-bench -o json artefacts/bench.json
 
 simulate: ## how soon and how rightly metrics raise an alarm
 	$(call compile,sluice-simulate,./cmd/sluice-simulate)

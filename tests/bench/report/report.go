@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -35,7 +36,9 @@ type Row struct {
 	Of     int     `json:"of"`
 	Target float64 `json:"target,omitempty"`
 	Met    *bool   `json:"met,omitempty"`
-	Peers  Peers   `json:"peers,omitzero"`
+	// Reason for a missed target.
+	Reason string `json:"reason,omitempty"`
+	Peers  Peers  `json:"peers,omitzero"`
 }
 
 // Detail is a table that explains figures.
@@ -59,6 +62,9 @@ func (r *Report) Set(id string, value float64, of int) error {
 		row := Row{ID: id, Title: d.title, Unit: d.unit, Value: value, Of: of, Target: d.target, Peers: d.peers}
 		if d.target > 0 {
 			row.Met = new(value <= d.target)
+			if !*row.Met {
+				row.Reason = cmp.Or(reasons[id], unexplained)
+			}
 		}
 		r.Rows = append(r.Rows, row)
 		return nil

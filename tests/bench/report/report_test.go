@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ func sample(t *testing.T) *Report {
 	}
 	require.NoError(t, r.Set(PromoteP95, 130.4, 50))
 	require.NoError(t, r.Set(PromoteP50, 42, 50))
+	require.NoError(t, r.Set(WarmStart, 25, 1))
 	require.NoError(t, r.Set(MassRequests, 26.25, 200))
 	r.Fail("held", errors.New("the cluster is full"))
 	return r
@@ -41,6 +43,9 @@ func TestTable(t *testing.T) {
 	text := b.String()
 	require.Contains(t, text, "sluice v1.2.3, 2026-01-02, 2 processors, 24 GiB, load 1.5 1.0 0.5\n")
 	require.Regexp(t, `p50 +42 ms +50 +50 ms +met +120 +7800 +4200\n +p95 +130 ms +50 +100 ms +MISSED by 30.4 ms +570 +9400 +8000\n`, text)
+	require.Contains(t, text, "\nMissed, and why:\n  sandbox.start, by 5 s: the API server and Temporal start")
+	require.Contains(t, text, "\n  promote.p95, by 30.4 ms: not known: look at the details")
+	require.NotContains(t, text, "promote.p50, by")
 	require.Regexp(t, `per rollout, mean +26.2 +200\n`, text)
 	require.Contains(t, text, "seed: events")
 	require.Contains(t, text, "ActivityTaskScheduled")
@@ -54,6 +59,22 @@ func TestJSON(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(b.String()), &back))
 	require.Equal(t, sample(t), &back)
 	require.Contains(t, b.String(), `"argoRollouts": "120"`)
+}
+
+func TestReasonsBelongToTargets(t *testing.T) {
+	for id := range reasons {
+		at := slices.IndexFunc(catalogue, func(d definition) bool { return d.id == id })
+		require.GreaterOrEqual(t, at, 0, id)
+		require.Positive(t, catalogue[at].target, id)
+	}
+}
+
+func TestNothingIsSaidOfTargetsThatAreMet(t *testing.T) {
+	r := &Report{}
+	require.NoError(t, r.Set(WarmStart, 19.9, 1))
+	var b strings.Builder
+	require.NoError(t, r.WriteTable(&b))
+	require.NotContains(t, b.String(), "Missed")
 }
 
 func TestCatalogueNamesEveryRowOnce(t *testing.T) {

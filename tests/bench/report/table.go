@@ -27,6 +27,7 @@ func (r *Report) WriteTable(out io.Writer) error {
 		lines = append(lines, row.cells())
 	}
 	writeLines(&b, lines, 1)
+	r.writeMissed(&b)
 	fmt.Fprintf(&b, "\nPeers: %s\n", PeersNote)
 	for _, d := range r.Details {
 		fmt.Fprintf(&b, "\n%s: %s\n", d.Case, d.Title)
@@ -41,12 +42,26 @@ func (r *Report) WriteTable(out io.Writer) error {
 	return nil
 }
 
+// writeMissed says of every missed target what holds it back.
+func (r *Report) writeMissed(b *strings.Builder) {
+	title := "\nMissed, and why:\n"
+	for _, row := range r.inOrder() {
+		if row.Reason != "" {
+			fmt.Fprintf(b, "%s  %s, by %s: %s\n", title, row.ID, row.over(), row.Reason)
+			title = ""
+		}
+	}
+}
+
+// over is by how much a target is missed.
+func (row Row) over() string { return withUnit(row.Value-row.Target, row.Unit) }
+
 func (row Row) cells() []string {
 	target, verdict := "", ""
 	if row.Met != nil {
 		target, verdict = withUnit(row.Target, row.Unit), "met"
 		if !*row.Met {
-			verdict = "MISSED by " + withUnit(row.Value-row.Target, row.Unit)
+			verdict = "MISSED by " + row.over()
 		}
 	}
 	return []string{

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -30,6 +31,9 @@ type options struct {
 	throttle time.Duration
 	// sizes are those that replace the usual ones; 0 is none.
 	mass, massReplicas, held, underWay int
+
+	// started is how long the sandbox took to start, zero for one that ran already.
+	started time.Duration
 }
 
 // The forms of output.
@@ -116,6 +120,9 @@ func (o *options) run(ctx context.Context, out, progress io.Writer) error {
 	err = errors.Join(err, down(err != nil && ctx.Err() == nil))
 	if r != nil {
 		r.Settings["gateway"] = "one Traefik, which collects changes for " + o.throttle.String()
+		if o.started > 0 {
+			err = errors.Join(err, r.Set(report.WarmStart, o.started.Seconds(), 1))
+		}
 		err = errors.Join(err, o.write(r, out))
 	}
 	return err
@@ -141,10 +148,12 @@ func (o *options) sandbox(ctx context.Context, builds build.Progress) (*sandbox.
 	cluster.GatewayThrottle = o.throttle
 	starting, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
+	begun := time.Now()
 	s, err := sandbox.Up(starting, sandbox.Options{Name: "bench", Dir: dir, Cluster: &cluster})
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w (its folder is %s)", err, dir)
 	}
+	o.started = time.Since(begun)
 	down := func(keep bool) error {
 		err := s.Down(context.WithoutCancel(ctx))
 		if keep {
@@ -162,6 +171,9 @@ func (o *options) write(r *report.Report, out io.Writer) error {
 	}
 	if o.file == "" {
 		return r.WriteJSON(out)
+	}
+	if err := os.MkdirAll(filepath.Dir(o.file), 0o755); err != nil {
+		return fmt.Errorf("creating the report's folder: %w", err)
 	}
 	file, err := os.Create(o.file)
 	if err != nil {

@@ -22,7 +22,7 @@ func (b *Bed) LaunchWorker(ctx context.Context, args ...string) (*Worker, error)
 	if err != nil {
 		return nil, fmt.Errorf("opening the worker's log: %w", err)
 	}
-	args = append([]string{"--metrics-address", workerAddress, "--health-address", workerAddress}, args...)
+	args = append([]string{"--metrics-address", WorkerAddress, "--health-address", WorkerAddress}, args...)
 	cmd := b.Sandbox.Command(context.WithoutCancel(ctx), b.Programs.Worker, args...)
 	cmd.Stdout, cmd.Stderr = file, file
 	if err := cmd.Start(); err != nil {

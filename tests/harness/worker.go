@@ -15,8 +15,8 @@ func quiet() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 }
 
-// workerAddress is where workers inside serve health and metrics.
-const workerAddress = "192.0.2.10:9464"
+// WorkerAddress is where workers inside, unless they are told otherwise, serve health and metrics.
+const WorkerAddress = "192.0.2.10:9464"
 
 // Worker is a sluice-worker that runs inside the sandbox.
 type Worker struct {

@@ -51,6 +51,14 @@ func (r *rollout) workAs(manifest, account string) {
 	r.t.Cleanup(func() { start() })
 }
 
+// allowMetrics gives the worker the right to read what metrics name.
+func (r *rollout) allowMetrics() {
+	r.t.Helper()
+	root, err := sandbox.Root()
+	require.NoError(r.t, err)
+	require.NoError(r.t, r.Sandbox.ApplyFile(r.ctx, r.namespace, filepath.Join(filepath.Dir(root), "deploy", "rbac", "metrics.yaml")))
+}
+
 // TestMetricsOfSeveralServers measures at the sandbox's Prometheus and at servers
 // that ask for a password, a token and a tenant; what is not let in, has no data
 // or only observes decides nothing, and what has no data yet is waited for. The
@@ -99,9 +107,7 @@ func TestMetricsOfSeveralServers(t *testing.T) {
 		out, err := r.Sluice(ctx, r.namespace, "status", harness.Demo)
 		return strings.Contains(strings.Join(strings.Fields(out.Stdout), " "), "grant get on the ConfigMap sluice-metrics"), err
 	}))
-	root, err := sandbox.Root()
-	require.NoError(t, err)
-	require.NoError(t, r.Sandbox.ApplyFile(r.ctx, r.namespace, filepath.Join(filepath.Dir(root), "deploy", "rbac", "metrics.yaml")))
+	r.allowMetrics()
 	require.NoError(t, harness.Await(r.ctx, "only what is late is waited for", r.analysing(func(a workflows.AnalysisStatus) bool {
 		o := outcomes(a)
 		return o["late"] == verdict.NoData && o["file"] == verdict.Pass && o["unproven"] == verdict.Error && o["nothing"] == verdict.NoData

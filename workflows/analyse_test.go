@@ -181,6 +181,40 @@ func TestGuardBeginsAtItsStep(t *testing.T) {
 	require.Equal(t, workflows.RolledBack, result.Outcome)
 }
 
+// TestGuardFollowsTheStep in the status, and in queries that name it.
+func TestGuardFollowsTheStep(t *testing.T) {
+	for query, asked := range map[string][]int{`up`: {1}, `up{step="{{step}}"}`: {1, 2}} {
+		t.Run(query, func(t *testing.T) {
+			doc := guardedSeed(1)
+			doc.Analysis.Metrics[0].Query = query
+			b := newBench(t)
+			b.answering()
+			b.at(time.Minute, func() { require.Equal(t, 1, b.status().Analyses[0].Step) })
+			b.signal(2*time.Minute, workflows.VerbPromote, workflows.Message{Step: 1})
+			if len(asked) > 1 {
+				b.known(3*time.Minute, 1, verdict.Promote, verdict.Pass)
+			}
+			b.at(4*time.Minute, func() {
+				analyses := b.status().Analyses
+				require.Len(t, analyses, len(asked))
+				for i, a := range analyses {
+					require.Equal(t, i == len(asked)-1, a.Running)
+					require.Equal(t, i+3-len(asked), a.Step)
+					require.Equal(t, asked[i], b.cluster.requests[i].Subject.Step)
+					require.True(t, b.cluster.requests[i].Guard)
+				}
+				if len(asked) > 1 {
+					require.Equal(t, 7, b.cluster.requests[1].State.Metrics[0].Passed, "it goes on from where it was")
+				}
+			})
+			b.verdict(5*time.Minute, len(asked), verdict.Rollback)
+			result, err := b.run(doc)
+			require.NoError(t, err)
+			require.Equal(t, workflows.RolledBack, result.Outcome)
+		})
+	}
+}
+
 func TestOverrideKeepsTheGuard(t *testing.T) {
 	b := newBench(t)
 	b.verdict(time.Minute, 1, verdict.Pause)

@@ -5,6 +5,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/activities/analysis"
 	"sluice.dev/sluice/config"
 )
 
@@ -20,20 +21,43 @@ func (r *run) guard(ctx workflow.Context) {
 
 // guardRollout keeps the analysis of the whole rollout going while canary serves.
 func (r *run) guardRollout(ctx workflow.Context) {
+	var after *measurement
 	for {
 		if workflow.Await(ctx, r.guarded) != nil {
 			return
 		}
 		edits := r.guardEdits
 		needed := func() bool { return r.guarded() && r.guardEdits == edits }
-		m := r.analyse(ctx, "the rollout's metrics", r.doc().Analysis, &measurement{guards: true})
-		err := workflow.Await(ctx, func() bool { return m.failure != nil || !needed() })
+		m := r.analyse(ctx, "the rollout's metrics", r.doc().Analysis, &measurement{guards: true, after: after})
+		after = nil
+		again, err := r.followSteps(ctx, m, needed)
 		m.cancel()
-		if err != nil {
+		switch {
+		case err != nil:
 			return
-		}
-		if m.failure != nil && needed() {
+		case again:
+			after = m
+		case m.failure != nil && needed():
 			r.blame(ctx, m.failure)
+		}
+	}
+}
+
+// followSteps tells the step of an analysis beside the rollout until it fails or is
+// not needed any more. Queries that name the step have to be asked again for
+// another one.
+func (r *run) followSteps(ctx workflow.Context, m *measurement, needed func() bool) (again bool, err error) {
+	over := func() bool { return m.failure != nil || !needed() }
+	for {
+		step := r.step
+		if err := workflow.Await(ctx, func() bool { return over() || r.step != step }); err != nil || over() {
+			return false, err
+		}
+		if analysis.NamesStep(m.metrics) && asksForSteps(ctx) {
+			return true, nil
+		}
+		if m.index != nil {
+			r.analyses[*m.index].Step = r.step + 1
 		}
 	}
 }

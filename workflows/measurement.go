@@ -30,6 +30,8 @@ type measurement struct {
 	// until is the end of a timed hold; zero otherwise.
 	until  time.Time
 	cancel workflow.CancelFunc
+	// index of the present activity in the status; nil before the first one.
+	index *int
 	// after is the measurement of the same metrics that it goes on from, if any.
 	after *measurement
 	// ended says that nothing is measured any more, and state what is known then;
@@ -51,15 +53,17 @@ func (m *measurement) of(metrics []config.Metric) *measurement {
 func (r *run) analyse(ctx workflow.Context, where string, a *config.Analysis, m *measurement) *measurement {
 	ctx, m.cancel = workflow.WithCancel(ctx)
 	m.where, m.metrics = where, a.Metrics
-	req := analysis.Request{Subject: r.subject(r.step + 1), Metrics: a.Metrics, Servers: r.doc().Prometheus, Guard: m.guards}
+	servers := r.doc().Prometheus
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		defer func() { m.ended = true }()
+		var state *analysis.State
 		if m.after != nil {
 			if workflow.Await(ctx, func() bool { return m.after.ended }) != nil {
 				return
 			}
-			req.State = m.after.state
+			state, m.after = m.after.state, nil
 		}
+		req := analysis.Request{Subject: r.subject(r.step + 1), Metrics: m.metrics, Servers: servers, Guard: m.guards, State: state}
 		r.measure(ctx, m, req)
 	})
 	return m
@@ -101,6 +105,7 @@ func (r *run) measure(ctx workflow.Context, m *measurement, req analysis.Request
 // measureOnce runs one activity of an analysis and tells its decision.
 func (r *run) measureOnce(ctx workflow.Context, m *measurement, req analysis.Request) (analysis.Result, error) {
 	index := r.beginAnalysis(ctx, m, req)
+	m.index = &index
 	future := workflow.ExecuteActivity(r.analysisOptions(ctx, m, req, index), measures.AnalyseMetrics, req)
 	var result analysis.Result
 	err := future.Get(ctx, &result)

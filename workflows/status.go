@@ -133,7 +133,8 @@ const statusSamples = 20
 // AnalysisStatus is one analysis. While it runs, its state is in the heartbeats of
 // its activity and not known to the workflow.
 type AnalysisStatus struct {
-	// Where it belongs, in words, and the step, from 1, at which it began.
+	// Where it belongs, in words, and the step, from 1, that it is about: of the
+	// whole rollout the present one, while it runs.
 	Where string `json:"where"`
 	Step  int    `json:"step"`
 	// Since when it is measured, and when that ended.

@@ -84,3 +84,14 @@ const coverPromotion = "watch-the-promotion"
 func coversPromotion(ctx workflow.Context) bool {
 	return workflow.GetVersion(ctx, coverPromotion, workflow.DefaultVersion, 1) > workflow.DefaultVersion
 }
+
+// presentStep: an analysis beside the rollout whose queries name the step is asked
+// again for each step. Without that it stays at the step at which it began. Since
+// v0.3.0; rollouts of v0.2.0 with such an analysis have to be gone before it may be
+// removed.
+const presentStep = "ask-for-the-present-step-beside-the-rollout"
+
+// asksForSteps says that a rollout does so; it is asked where queries name the step.
+func asksForSteps(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, presentStep, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}

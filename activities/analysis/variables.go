@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -101,4 +102,16 @@ func (s Subject) Fill(m config.Metric, side Side) (Queries, error) {
 		*q.to = filled
 	}
 	return queries, nil
+}
+
+// NamesStep says whether a query of the metrics has the number of the step in it.
+func NamesStep(metrics []config.Metric) bool {
+	return slices.ContainsFunc(metrics, func(m config.Metric) bool {
+		for _, query := range []string{m.Query, m.Requests, m.Bad, m.Good} {
+			if slices.Contains(expression.Variables(query), config.VarStep) {
+				return true
+			}
+		}
+		return false
+	})
 }

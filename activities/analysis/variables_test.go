@@ -66,3 +66,11 @@ func TestIngressNginxCountsOneService(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesStep(t *testing.T) {
+	for query, want := range map[string]bool{`up`: false, `up{step="{{step}}"}`: true, `up{a="{{ step }}"}`: true, `up{a="{{steps}}"}`: false} {
+		for name, m := range map[string]config.Metric{"query": {Query: query}, "requests": {Requests: query}, "bad": {Bad: query}, "good": {Good: query}} {
+			require.Equal(t, want, analysis.NamesStep([]config.Metric{{Query: "up"}, m}), "%s: %s", name, query)
+		}
+	}
+}

@@ -101,6 +101,55 @@ func TestCountersDecide(t *testing.T) {
 	}
 }
 
+// TestTheFirstReadingNeedsBothSides: what stable has counted before its series are
+// seen is not of this rollout.
+func TestTheFirstReadingNeedsBothSides(t *testing.T) {
+	late := append([]vector{{}, {}}, steady(1_000_000, 5000, 300)...)
+	p := newPrometheus(t, map[string][]vector{
+		"requests_canary": steady(0, 500, 300), "bad_canary": steady(0, 0, 300),
+		"requests_stable": late, "bad_stable": append([]vector{{}, {}}, steady(900_000, 5, 300)...),
+	})
+	m := countMetric(func(m *config.Metric) { m.Limits.ConsecutiveNoData = 0 })
+	result, err := newBench(t, p).analyse(analysis.Request{Metrics: []config.Metric{m}})
+	require.NoError(t, err)
+	state := result.State.Metrics[0]
+	require.Equal(t, verdict.Pass, state.Outcome, state.Reason)
+	require.Equal(t, 2, state.Empty)
+	require.Equal(t, "no series of requests to stable: none was scraped yet, or the query fits no series", state.Samples[0].Reason)
+	require.InDelta(t, 0.001, state.Test.Stable.Bad/state.Test.Stable.Requests, 1e-9)
+	require.InDelta(t, 10, state.Test.Stable.Requests/state.Test.Canary.Requests, 1e-9)
+
+	p = newPrometheus(t, map[string][]vector{"requests_canary": steady(0, 500, 300), "bad_canary": steady(0, 0, 300)})
+	m = countMetric(func(m *config.Metric) { m.Test.Bound = new(0.02) })
+	result, err = newBench(t, p).analyse(analysis.Request{Metrics: []config.Metric{m}})
+	require.NoError(t, err)
+	require.Equal(t, verdict.Pass, result.Decision.Outcome, "compared with a number")
+}
+
+// TestRemarksAreTold lets Prometheus remark something about the queries, and then
+// say that an answer lacks data.
+func TestRemarksAreTold(t *testing.T) {
+	const remark = "PromQL warning: vector contains a mix of classic and native histograms"
+	p := newPrometheus(t, map[string][]vector{
+		"sum(canary)": {{"": 0.01}}, "requests_canary": steady(0, 50, 40), "bad_canary": steady(0, 10, 40), "requests_stable": steady(0, 500, 40), "bad_stable": steady(0, 1, 40),
+	})
+	p.warnings = []string{remark}
+	for name, m := range map[string]config.Metric{"value": valueMetric(nil), "counters": countMetric(nil)} {
+		result, err := newBench(t, p).analyse(analysis.Request{Metrics: []config.Metric{m}})
+		require.NoError(t, err)
+		require.Equal(t, remark, result.State.Metrics[0].Samples[0].Reason, name)
+		require.Contains(t, result.Decision.Reason, remark, name)
+		require.NotEqual(t, verdict.Error, result.Decision.Outcome, name)
+	}
+	p.warnings = []string{"store-1: rpc error"}
+	for name, m := range map[string]config.Metric{"value": valueMetric(nil), "counters": countMetric(nil)} {
+		result, err := newBench(t, p).analyse(analysis.Request{Metrics: []config.Metric{m}})
+		require.NoError(t, err)
+		require.Equal(t, verdict.Error, result.Decision.Outcome, name)
+		require.Contains(t, result.Decision.Reason, "the answer may lack data: store-1: rpc error", name)
+	}
+}
+
 func TestGuardGoesOnAfterAPass(t *testing.T) {
 	p := newPrometheus(t, map[string][]vector{"sum(canary)": {{"": 0.01}, {"": 0.01}, {"": 0.01}, {"": 0.5}}})
 	result, err := newBench(t, p).analyse(analysis.Request{Metrics: []config.Metric{valueMetric(nil)}, Guard: true})

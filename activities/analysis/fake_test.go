@@ -26,6 +26,8 @@ type prometheus struct {
 	asked   []string
 	// then is told of every query.
 	then func(query string)
+	// warnings of every answer.
+	warnings []string
 }
 
 // vector is a value by pod.
@@ -56,7 +58,7 @@ func (p *prometheus) answer(w http.ResponseWriter, r *http.Request) {
 			p.answers[query] = next[1:]
 		}
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": map[string]any{"resultType": "vector", "result": series}})
+	_ = json.NewEncoder(w).Encode(map[string]any{"status": "success", "warnings": p.warnings, "data": map[string]any{"resultType": "vector", "result": series}})
 }
 
 // after does something once, when a query is asked for the n-th time.

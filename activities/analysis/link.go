@@ -52,19 +52,19 @@ func (l *link) measure(ctx context.Context) (*prom.Client, error) {
 }
 
 // Value is that of the client.
-func (l *link) Value(ctx context.Context, query string, at time.Time) (float64, error) {
+func (l *link) Value(ctx context.Context, query string, at time.Time) (float64, string, error) {
 	client, err := l.measure(ctx)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	return client.Value(ctx, query, at)
 }
 
 // Series are those of the client.
-func (l *link) Series(ctx context.Context, query string, at time.Time) (map[string]float64, error) {
+func (l *link) Series(ctx context.Context, query string, at time.Time) (map[string]float64, string, error) {
 	client, err := l.measure(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	return client.Series(ctx, query, at)
 }

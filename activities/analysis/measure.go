@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"sluice.dev/sluice/activities/analysis/prom"
@@ -56,12 +55,13 @@ func (m *meter) step(ctx context.Context, s MetricState, now time.Time) (MetricS
 	if m.metric.Counts() {
 		return m.count(ctx, s, now)
 	}
-	reading := verdict.Reading{At: now}
-	value, err := m.server.Value(ctx, m.canary.Value, now)
+	reading, l := verdict.Reading{At: now}, &look{server: m.server, at: now}
+	value, err := l.value(ctx, m.canary.Value)
 	if err == nil {
 		reading.Canary = &value
-		err = m.beside(ctx, &reading, now)
+		err = m.beside(ctx, &reading, l)
 	}
+	reading.Note = l.note()
 	if reading, err = without(reading, err); err != nil {
 		return s, err
 	}
@@ -84,116 +84,39 @@ func without(r verdict.Reading, err error) (verdict.Reading, error) {
 	return verdict.Reading{At: r.At, Problem: verdict.Error, Reason: failure.Reason}, nil
 }
 
-// beside measures what a value is judged with: the value of stable and the number
-// of requests. That stable has none is for the judge to say.
-func (m *meter) beside(ctx context.Context, r *verdict.Reading, now time.Time) error {
+// beside measures what a value is judged with: the number of requests and the value
+// of stable. That stable has none is for the judge to say, and so is a number of
+// requests that nobody has asked for.
+func (m *meter) beside(ctx context.Context, r *verdict.Reading, l *look) error {
 	if m.canary.Requests != "" {
-		requests, err := m.server.Value(ctx, m.canary.Requests, now)
-		if err != nil {
+		requests, err := l.value(ctx, m.canary.Requests)
+		switch {
+		case err == nil:
+			r.Requests = &requests
+		case m.metric.MinRequests > 0 || !isEmpty(err):
 			return err
 		}
-		r.Requests = &requests
 	}
 	if !m.compares() {
 		return nil
 	}
-	value, err := m.server.Value(ctx, m.stable.Value, now)
-	var failure *prom.Failure
-	if errors.As(err, &failure) && failure.Empty {
-		return nil
-	}
-	if err == nil {
+	value, err := l.value(ctx, m.stable.Value)
+	switch {
+	case err == nil:
 		r.Stable = &value
+	case !isEmpty(err):
+		return err
 	}
-	return err
+	return nil
 }
 
-// count takes one sample of counters: what they have grown by since the last one.
-// The first reading is only remembered.
-func (m *meter) count(ctx context.Context, s MetricState, now time.Time) (MetricState, error) {
-	read, err := m.readAll(ctx, now)
-	reading := verdict.Reading{At: now}
-	if err == nil {
-		last := s.Counters
-		if last == nil {
-			s.Counters = &read
-			return s, nil
-		}
-		s.Counters = &Counters{Canary: last.Canary.with(read.Canary), Stable: last.Stable.with(read.Stable)}
-		reading.CanaryCounts, err = m.grown("canary", last.Canary, read.Canary)
-		if err == nil && m.compares() {
-			reading.StableCounts, err = m.grown("stable", last.Stable, read.Stable)
-		}
-	}
-	if reading, err = without(reading, err); err != nil {
-		return s, err
-	}
-	s.State = m.judge.Add(s.State, reading)
-	return s, nil
+// isEmpty says that a server has answered, and that there was nothing to measure.
+func isEmpty(err error) bool {
+	var failure *prom.Failure
+	return errors.As(err, &failure) && failure.Empty
 }
 
-// readAll reads the counters of both sides at one time, so that they come from
-// the same scrapes.
-func (m *meter) readAll(ctx context.Context, now time.Time) (Counters, error) {
-	var read Counters
-	var err error
-	if read.Canary, err = m.read(ctx, m.canary, now); err != nil {
-		return read, err
-	}
-	if len(read.Canary.Requests) == 0 {
-		return read, &prom.Failure{Empty: true, Reason: "no series of requests to canary: none was scraped yet, or the query fits no series"}
-	}
-	if m.compares() {
-		read.Stable, err = m.read(ctx, m.stable, now)
-	}
-	return read, err
-}
-
-func (m *meter) read(ctx context.Context, q Queries, now time.Time) (Series, error) {
-	requests, err := m.server.Series(ctx, q.Requests, now)
-	if err != nil {
-		return Series{}, err
-	}
-	marked, err := m.server.Series(ctx, q.Bad+q.Good, now)
-	return Series{Requests: requests, Marked: marked}, err
-}
-
-// with returns the series with later values. Those that are missing now keep
-// theirs: a pod that was not scraped once has not begun anew.
-func (s Series) with(later Series) Series {
-	join := func(a, b map[string]float64) map[string]float64 {
-		joined := maps.Clone(a)
-		if joined == nil {
-			joined = map[string]float64{}
-		}
-		maps.Copy(joined, b)
-		return joined
-	}
-	return Series{Requests: join(s.Requests, later.Requests), Marked: join(s.Marked, later.Marked)}
-}
-
-// grown counts the requests between two readings.
-func (m *meter) grown(side string, last, now Series) (verdict.Counts, error) {
-	counts := verdict.Counts{Requests: growth(last.Requests, now.Requests), Bad: growth(last.Marked, now.Marked)}
-	if counts.Bad > counts.Requests {
-		return counts, &prom.Failure{Reason: fmt.Sprintf("%s has %.0f marked requests of %.0f in all: the queries do not count the same requests", side, counts.Bad, counts.Requests)}
-	}
-	if m.metric.Good != "" {
-		counts.Bad = counts.Requests - counts.Bad
-	}
-	return counts, nil
-}
-
-// growth adds up what each counter has grown by. One that has fallen was reset,
-// and one that is new began at zero; both have counted their value since.
-func growth(last, now map[string]float64) float64 {
-	total := 0.0
-	for id, value := range now {
-		before, known := last[id]
-		if !known || value < before {
-			before = 0
-		}
-		total += value - before
-	}
-	return total
+// noSeries is the failure of a query for the requests to a side.
+func noSeries(side string) error {
+	return &prom.Failure{Empty: true, Reason: fmt.Sprintf("no series of requests to %s: none was scraped yet, or the query fits no series", side)}
 }

@@ -69,7 +69,7 @@ func reach(ctx context.Context, links map[string]*link) []string {
 		if name == "" && len(links) > 1 {
 			continue // it is there under its own name
 		}
-		if _, err := links[name].Value(ctx, "1", time.Now()); err != nil {
+		if _, _, err := links[name].Value(ctx, "1", time.Now()); err != nil {
 			warnings = append(warnings, fmt.Sprintf("metrics cannot be read now: %s", err))
 		}
 	}

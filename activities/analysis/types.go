@@ -76,13 +76,6 @@ type Counters struct {
 	Stable Series `json:"stable,omitzero"`
 }
 
-// Series are the values of one side's series, by a hash of their labels.
-type Series struct {
-	Requests map[string]float64 `json:"requests,omitempty"`
-	// Marked are those that tell bad from good ones.
-	Marked map[string]float64 `json:"marked,omitempty"`
-}
-
 // Result of an analysis.
 type Result struct {
 	Decision verdict.Decision `json:"decision"`

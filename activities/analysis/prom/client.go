@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/api"
@@ -64,13 +65,30 @@ func failed(format string, args ...any) *Failure {
 	return &Failure{Reason: fmt.Sprintf(format, args...)}
 }
 
-// Value returns the one number that a query has at a time. Every error but that
-// of ctx is a *Failure. NaN and infinities are returned as they are.
-func (c *Client) Value(ctx context.Context, query string, at time.Time) (float64, error) {
-	result, err := c.query(ctx, query, at)
-	if err != nil {
-		return 0, err
+// noted adds what the server has remarked.
+func (f *Failure) noted(note string) *Failure {
+	if note != "" {
+		f.Reason += "; " + note
 	}
+	return f
+}
+
+// Value returns the one number that a query has at a time, and what the server
+// has remarked about the query. Every error but that of ctx is a *Failure. NaN and
+// infinities are returned as they are.
+func (c *Client) Value(ctx context.Context, query string, at time.Time) (value float64, note string, err error) {
+	result, note, err := c.query(ctx, query, at)
+	if err != nil {
+		return 0, "", err
+	}
+	value, failure := valueOf(result)
+	if failure != nil {
+		return 0, "", failure.noted(note)
+	}
+	return value, note, nil
+}
+
+func valueOf(result model.Value) (float64, *Failure) {
 	switch v := result.(type) {
 	case *model.Scalar:
 		return float64(v.Value), nil
@@ -92,12 +110,21 @@ func (c *Client) Value(ctx context.Context, query string, at time.Time) (float64
 const maxSeries = 500
 
 // Series returns the values of all series of a query at a time, by a text that
-// tells them apart. It is empty where there are none, without an error.
-func (c *Client) Series(ctx context.Context, query string, at time.Time) (map[string]float64, error) {
-	result, err := c.query(ctx, query, at)
+// tells them apart, and what the server has remarked about the query. It is empty
+// where there are none, without an error.
+func (c *Client) Series(ctx context.Context, query string, at time.Time) (series map[string]float64, note string, err error) {
+	result, note, err := c.query(ctx, query, at)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
+	series, failure := seriesOf(result)
+	if failure != nil {
+		return nil, "", failure.noted(note)
+	}
+	return series, note, nil
+}
+
+func seriesOf(result model.Value) (map[string]float64, *Failure) {
 	series := map[string]float64{}
 	switch v := result.(type) {
 	case *model.Scalar:
@@ -120,20 +147,40 @@ func (c *Client) Series(ctx context.Context, query string, at time.Time) (map[st
 	return nil, failed("the query gives a %s instead of counters", result.Type())
 }
 
-// query asks within the server's timeout.
-func (c *Client) query(ctx context.Context, query string, at time.Time) (model.Value, error) {
+// query asks within the server's timeout. The note is what the server has remarked
+// about the query. An answer that may lack data is a failure.
+func (c *Client) query(ctx context.Context, query string, at time.Time) (result model.Value, note string, err error) {
 	limited, cancel := context.WithTimeout(ctx, c.server.Timeout.Std())
 	defer cancel()
-	result, _, _, err := c.api.Query(limited, query, at, v1.WithTimeout(c.server.Timeout.Std()))
+	result, warnings, _, err := c.api.Query(limited, query, at, v1.WithTimeout(c.server.Timeout.Std()))
 	switch {
 	case err == nil:
-		return result, nil
+		note, partial := sift(warnings)
+		if partial != "" {
+			return nil, "", failed("Prometheus %s: the answer may lack data: %s", c.server.Name, partial)
+		}
+		return result, note, nil
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return nil, "", ctx.Err()
 	case limited.Err() != nil:
-		return nil, failed("Prometheus %s has not answered within %s", c.server.Name, c.server.Timeout)
+		return nil, "", failed("Prometheus %s has not answered within %s", c.server.Name, c.server.Timeout)
 	}
-	return nil, Broken(c.server.Name, err)
+	return nil, "", Broken(c.server.Name, err)
+}
+
+// sift parts what the server has remarked about the query from warnings that do
+// not come from its evaluation: that a store or a remote Prometheus, of a Thanos
+// for example, has not answered.
+func sift(warnings v1.Warnings) (note, partial string) {
+	var notes, others []string
+	for _, w := range warnings {
+		if strings.HasPrefix(w, "PromQL ") || strings.HasSuffix(w, "annotations omitted") {
+			notes = append(notes, w)
+		} else {
+			others = append(others, w)
+		}
+	}
+	return shorten(strings.Join(notes, "; ")), shorten(strings.Join(others, "; "))
 }
 
 // explain says in one line what was wrong with an answer.

@@ -2,8 +2,18 @@ package prom_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"log"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -84,7 +94,7 @@ func TestValue(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := client(t, server(t, test.status, test.body)).Value(t.Context(), "q", at)
+			got, _, err := client(t, server(t, test.status, test.body)).Value(t.Context(), "q", at)
 			if test.reason == "" {
 				require.NoError(t, err)
 				require.InDelta(t, test.want, got, 1e-9)
@@ -98,9 +108,58 @@ func TestValue(t *testing.T) {
 	}
 }
 
+// warned is an answer of one series with warnings, as JSON.
+func warned(result string, warnings ...string) string {
+	text, _ := json.Marshal(warnings)
+	return fmt.Sprintf(`{"status":"success","data":{"resultType":"vector","result":[%s]},"warnings":%s}`, result, text)
+}
+
+// TestWarnings: an answer to which not all servers have contributed is no answer;
+// what is remarked about the query is told beside the number.
+func TestWarnings(t *testing.T) {
+	const (
+		remark  = `PromQL warning: bucket label "le" is missing or has a malformed value of ""`
+		omitted = "3 more warning annotations omitted"
+		store   = "receive series from Addr: store-1:10901: rpc error: code = Unavailable"
+	)
+	for name, test := range map[string]struct {
+		result, note, reason string
+		warnings             []string
+	}{
+		"none":                {sample("", "1"), "", "", nil},
+		"remark":              {sample("", "1"), remark, "", []string{remark}},
+		"many remarks":        {sample("", "1"), remark + "; " + omitted, "", []string{remark, omitted}},
+		"partial":             {sample("", "1"), "", "Prometheus main: the answer may lack data: " + store, []string{store}},
+		"partial beside":      {sample("", "1"), "", "may lack data: " + store, []string{remark, store}},
+		"partial and empty":   {"", "", "may lack data: " + store, []string{store}},
+		"remark to no series": {"", "", "no series: nothing was scraped yet, or the query fits no series; " + remark, []string{remark}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := client(t, server(t, 200, warned(test.result, test.warnings...)))
+			value, note, err := c.Value(t.Context(), "q", at)
+			if test.reason != "" {
+				var failure *prom.Failure
+				require.ErrorAs(t, err, &failure)
+				require.Equal(t, name == "remark to no series", failure.Empty)
+				require.Contains(t, failure.Reason, test.reason)
+			} else {
+				require.NoError(t, err)
+				require.InDelta(t, 1, value, 0)
+				require.Equal(t, test.note, note)
+			}
+			if test.result == "" {
+				return
+			}
+			_, note, err = c.Series(t.Context(), "q", at)
+			require.Equal(t, test.reason == "", err == nil)
+			require.Equal(t, test.note, note)
+		})
+	}
+}
+
 func TestNotANumberIsReturned(t *testing.T) {
 	for _, text := range []string{"NaN", "+Inf", "-Inf"} {
-		got, err := client(t, server(t, 200, answer("vector", "["+sample("", text)+"]"))).Value(t.Context(), "q", at)
+		got, _, err := client(t, server(t, 200, answer("vector", "["+sample("", text)+"]"))).Value(t.Context(), "q", at)
 		require.NoError(t, err)
 		require.Equal(t, text, strings.Replace(fmt.Sprintf("%+f", got), "+NaN", "NaN", 1))
 	}
@@ -108,21 +167,21 @@ func TestNotANumberIsReturned(t *testing.T) {
 
 func TestSeries(t *testing.T) {
 	c := client(t, server(t, 200, answer("vector", "["+sample(`"pod":"a"`, "10")+","+sample(`"pod":"b"`, "20")+"]")))
-	series, err := c.Series(t.Context(), "q", at)
+	series, _, err := c.Series(t.Context(), "q", at)
 	require.NoError(t, err)
 	require.Len(t, series, 2)
-	again, err := c.Series(t.Context(), "q", at)
+	again, _, err := c.Series(t.Context(), "q", at)
 	require.NoError(t, err)
 	require.Equal(t, series, again, "the same series have the same names")
 
-	series, err = client(t, server(t, 200, answer("vector", "[]"))).Series(t.Context(), "q", at)
+	series, _, err = client(t, server(t, 200, answer("vector", "[]"))).Series(t.Context(), "q", at)
 	require.NoError(t, err)
 	require.Empty(t, series)
 
-	_, err = client(t, server(t, 200, answer("scalar", `[1700000000,"2"]`))).Series(t.Context(), "q", at)
+	_, _, err = client(t, server(t, 200, answer("scalar", `[1700000000,"2"]`))).Series(t.Context(), "q", at)
 	require.ErrorContains(t, err, "no counter")
 	for _, text := range []string{"NaN", "+Inf", "-Inf"} {
-		_, err = client(t, server(t, 200, answer("vector", "["+sample(`"pod":"a"`, text)+"]"))).Series(t.Context(), "q", at)
+		_, _, err = client(t, server(t, 200, answer("vector", "["+sample(`"pod":"a"`, text)+"]"))).Series(t.Context(), "q", at)
 		require.ErrorContains(t, err, "which is no counter", text)
 	}
 }
@@ -132,21 +191,21 @@ func TestServerThatIsSlow(t *testing.T) {
 	s := serve(t, func(http.ResponseWriter, *http.Request) { <-release })
 	defer close(release)
 	s.Timeout = config.Duration(20 * time.Millisecond)
-	_, err := client(t, s).Value(t.Context(), "q", at)
+	_, _, err := client(t, s).Value(t.Context(), "q", at)
 	require.ErrorContains(t, err, "has not answered within 20ms")
 }
 
 func TestServerThatIsDown(t *testing.T) {
 	s := server(t, 200, "")
 	s.Address = "http://127.0.0.1:1"
-	_, err := client(t, s).Value(t.Context(), "q", at)
+	_, _, err := client(t, s).Value(t.Context(), "q", at)
 	require.ErrorContains(t, err, "no connection")
 }
 
 func TestCancelledIsNoFailure(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := client(t, server(t, 200, answer("vector", "[]"))).Value(ctx, "q", at)
+	_, _, err := client(t, server(t, 200, answer("vector", "[]"))).Value(ctx, "q", at)
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -165,17 +224,18 @@ func TestRequest(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var got http.Header
-			var query, when string
+			var query, when, timeout string
 			s := serve(t, func(w http.ResponseWriter, r *http.Request) {
-				got, query, when = r.Header, r.FormValue("query"), r.FormValue("time")
+				got, query, when, timeout = r.Header, r.FormValue("query"), r.FormValue("time"), r.FormValue("timeout")
 				fmt.Fprint(w, answer("vector", "[]"))
 			})
 			test.change(&s)
-			_, err := client(t, s).Series(t.Context(), "up", at)
+			_, _, err := client(t, s).Series(t.Context(), "up", at)
 			require.NoError(t, err)
 			require.Equal(t, test.want, got.Get(test.header))
 			require.Equal(t, "up", query)
 			require.Equal(t, "1700000000", when)
+			require.Equal(t, "5s", timeout, "Prometheus need not go on when nobody waits any more")
 		})
 	}
 }
@@ -196,11 +256,84 @@ func TestTLS(t *testing.T) {
 	}))
 	defer backend.Close()
 	s := config.Prometheus{Name: "main", Address: backend.URL, Timeout: config.Duration(5 * time.Second), MaxBytes: 4096}
-	_, err := client(t, s).Value(t.Context(), "q", at)
+	_, _, err := client(t, s).Value(t.Context(), "q", at)
 	require.ErrorContains(t, err, "certificate")
 	s.TLS = &config.TLS{Insecure: true}
-	_, err = client(t, s).Value(t.Context(), "q", at)
+	_, _, err = client(t, s).Value(t.Context(), "q", at)
 	require.NoError(t, err)
+}
+
+// pair is a certificate and its key in PEM form, signed by nobody else.
+func pair(t *testing.T, name string) (cert, key []byte) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{name}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &private.PublicKey, private)
+	require.NoError(t, err)
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	require.NoError(t, err)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+}
+
+// TestMutualTLS: the server has a name that its address does not have, is known by
+// its own authority, and wants to know who asks.
+func TestMutualTLS(t *testing.T) {
+	serverCert, serverKey := pair(t, "prometheus.monitoring")
+	cert, key := pair(t, "sluice")
+	own, err := tls.X509KeyPair(serverCert, serverKey)
+	require.NoError(t, err)
+	known := x509.NewCertPool()
+	known.AppendCertsFromPEM(cert)
+	backend := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		require.Equal(t, "sluice", r.TLS.PeerCertificates[0].DNSNames[0])
+		fmt.Fprint(w, answer("scalar", `[1700000000,"2"]`))
+	}))
+	backend.Config.ErrorLog = log.New(io.Discard, "", 0)
+	backend.TLS = &tls.Config{Certificates: []tls.Certificate{own}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: known}
+	backend.StartTLS()
+	defer backend.Close()
+	files := map[string]string{"ca": string(serverCert), "cert": string(cert), "key": string(key), "none": "no PEM"}
+	file := func(name string) *config.Credential { return &config.Credential{File: name} }
+	whole := config.TLS{CA: file("ca"), Cert: file("cert"), PrivateKey: file("key"), ServerName: "prometheus.monitoring"}
+	for name, test := range map[string]struct {
+		change func(*config.TLS)
+		reason string
+	}{
+		"as it should be":  {func(*config.TLS) {}, ""},
+		"no certificate":   {func(c *config.TLS) { c.Cert, c.PrivateKey = nil, nil }, "certificate required"},
+		"another name":     {func(c *config.TLS) { c.ServerName = "" }, "127.0.0.1"},
+		"wrong name":       {func(c *config.TLS) { c.ServerName = "other" }, "not other"},
+		"other authority":  {func(c *config.TLS) { c.CA = file("cert") }, "unknown authority"},
+		"no key":           {func(c *config.TLS) { c.PrivateKey = file("none") }, "reading tls.cert and tls.privateKey"},
+		"key of another":   {func(c *config.TLS) { c.Cert = file("ca") }, "reading tls.cert and tls.privateKey"},
+		"no such key":      {func(c *config.TLS) { c.PrivateKey = file("away") }, "reading tls.privateKey: no such file"},
+		"no such cert":     {func(c *config.TLS) { c.Cert = file("away") }, "reading tls.cert: no such file"},
+		"no authority yet": {func(c *config.TLS) { c.CA = file("away") }, "reading tls.ca: no such file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			changed := whole
+			test.change(&changed)
+			s := config.Prometheus{Name: "main", Address: backend.URL, Timeout: config.Duration(5 * time.Second), MaxBytes: 4096, TLS: &changed}
+			c, err := prom.New(t.Context(), s, func(_ context.Context, c config.Credential) (string, error) {
+				if text, ok := files[c.File]; ok {
+					return text, nil
+				}
+				return "", errors.New("no such file")
+			})
+			if err == nil {
+				_, _, err = c.Value(t.Context(), "q", at)
+			}
+			if test.reason == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, test.reason)
+		})
+	}
 }
 
 // TestCredentialsStayWithTheirServer: an answer cannot lead them elsewhere.
@@ -213,7 +346,7 @@ func TestCredentialsStayWithTheirServer(t *testing.T) {
 			http.Redirect(w, r, stranger.Address+r.URL.Path, status)
 		})
 		s.Bearer = &config.Credential{Secret: "prom", Key: "token"}
-		_, err := client(t, s).Value(t.Context(), "up", at)
+		_, _, err := client(t, s).Value(t.Context(), "up", at)
 		require.ErrorContains(t, err, "redirects to "+stranger.Address+", which is not asked")
 	}
 }

@@ -72,6 +72,9 @@ func lastValue(s State) string {
 	if sample.Stable != nil {
 		text += ", of stable " + number(*sample.Stable)
 	}
+	if sample.Outcome == Pass && sample.Reason != "" {
+		text += "; " + sample.Reason
+	}
 	return text
 }
 

@@ -42,7 +42,7 @@ func (j *Judge) Begin() State {
 
 // Add returns the state after one more reading.
 func (j *Judge) Add(s State, r Reading) State {
-	s = s.note(j.sample(s, r))
+	s = s.note(j.sample(s, r).noted(r.Note))
 	if t := j.metric.Test; t != nil && r.Problem == "" {
 		test := Sequential{}
 		if s.Test != nil {

@@ -35,6 +35,8 @@ type Reading struct {
 	CanaryCounts, StableCounts Counts
 	// Requests of canary beside a value; nil where they were not asked for.
 	Requests *float64
+	// Note is what the servers have remarked about the queries.
+	Note string
 }
 
 // Sample is a reading and the verdict on it.
@@ -80,6 +82,18 @@ type State struct {
 
 // Judged is the number of samples that passed or failed.
 func (s State) Judged() int { return s.Passed + s.Failed }
+
+// noted adds what the servers have remarked.
+func (s Sample) noted(note string) Sample {
+	switch {
+	case note == "":
+	case s.Reason == "":
+		s.Reason = note
+	default:
+		s.Reason += "; " + note
+	}
+	return s
+}
 
 // note returns the state with one more sample.
 func (s State) note(sample Sample) State {

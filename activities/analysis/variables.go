@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/config/expression"
@@ -19,17 +18,6 @@ const (
 	Canary Side = "canary"
 	Stable Side = "stable"
 )
-
-// suffix of the names that a Deployment's ReplicaSets give to pods: they have no
-// vowels, so that "canary" is none.
-const suffix = "-[^aeiou-]+-[^aeiou-]{5}"
-
-// podsOf is a regular expression, safe inside of a PromQL string, for the names
-// of a Deployment's pods.
-func podsOf(deployment string) string {
-	// A dot in the name would need a backslash, and that another one in a string.
-	return strings.ReplaceAll(deployment, ".", "[.]") + suffix
-}
 
 // values of the variables for one side of a metric.
 func (s Subject) values(m config.Metric, side Side) map[string]string {
@@ -95,6 +83,9 @@ func (s Subject) Fill(m config.Metric, side Side) (Queries, error) {
 		filled, err := expression.Fill(q.text, values)
 		if err == nil {
 			err = expression.CheckQuery(filled)
+		}
+		if err == nil {
+			err = s.checkPods(q.text)
 		}
 		if err != nil {
 			return queries, fmt.Errorf("reading %s of metric %s: %w", q.name, m.Name, err)

@@ -74,3 +74,47 @@ func TestNamesStep(t *testing.T) {
 		}
 	}
 }
+
+// generated is the name that Kubernetes gives to a pod of a ReplicaSet of a
+// Deployment, as its generator of names does.
+func generated(deployment, hash string) string {
+	base := deployment + "-" + hash + "-"
+	return base[:min(len(base), 58)] + "x7k2q"
+}
+
+// TestPodsOfLongNames: for Deployments of all lengths, the variable matches their
+// pods and not those of the other side, or the query is refused.
+func TestPodsOfLongNames(t *testing.T) {
+	metric := config.Metric{Name: "up", Query: `up{pod=~"{{pods}}"}`}
+	value := regexp.MustCompile(`pod=~"(.*)"`)
+	refused := 0
+	for length := 1; length <= 100; length++ {
+		s := subject()
+		s.Ref.Workload.Name = strings.Repeat("checkout.a", 11)[:length-1] + "b"
+		pods := map[analysis.Side][]string{}
+		for _, hash := range []string{"7", "c9f8d", "5d4f8c7b9", "6b4c9f7d85", "cccccccccc"} {
+			pods[analysis.Stable] = append(pods[analysis.Stable], generated(s.Ref.Workload.Name, hash))
+			pods[analysis.Canary] = append(pods[analysis.Canary], generated(s.Ref.CanaryDeployment(), hash))
+		}
+		for side := range pods {
+			queries, err := s.Fill(metric, side)
+			if err != nil {
+				require.ErrorContains(t, err, "cannot be told apart by their names")
+				refused++
+				continue
+			}
+			pattern := regexp.MustCompile("^(?:" + value.FindStringSubmatch(queries.Value)[1] + ")$")
+			for of, names := range pods {
+				for _, name := range names {
+					require.Equal(t, of == side, pattern.MatchString(name), "%s is of %s, asked for %s by %s", name, of, side, pattern)
+				}
+			}
+		}
+	}
+	require.Equal(t, 2, refused, "a Deployment of 56 characters, both sides")
+
+	s := subject()
+	s.Ref.Workload.Name = strings.Repeat("b", 56)
+	_, err := s.Fill(config.Metric{Name: "up", Query: `up{service="{{service}}"}`}, analysis.Canary)
+	require.NoError(t, err, "it need not be told by pods")
+}

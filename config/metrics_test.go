@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"sluice.dev/sluice/config/expression"
 )
 
 // measuredDocument decides by metrics wherever that is possible.
@@ -257,7 +259,19 @@ func TestReadyTemplates(t *testing.T) {
 			document := strings.Replace(measuredDocument, "- template: app/success-rate\n  strategy", "- template: "+name+"\n  strategy", 1)
 			r, err := ParseOne([]byte(document), Options{})
 			require.NoError(t, err)
-			require.Equal(t, strings.ReplaceAll(name, "/", "-"), r.Analysis.Metrics[0].Name)
+			m := r.Analysis.Metrics[0]
+			require.Equal(t, strings.ReplaceAll(name, "/", "-"), m.Name)
+			require.NotEmpty(t, m.Requests, "minRequests can be written")
+			if !m.Counts() {
+				for _, query := range []string{m.Query, m.Requests} {
+					filled, err := expression.Fill(query, exampleOf(m))
+					require.NoError(t, err)
+					require.False(t, expression.ReadsLatest(filled), "old samples would pass")
+				}
+			}
+			if strings.Contains(name, "/latency-p") || strings.HasSuffix(name, "-burn") {
+				require.Positive(t, m.MinRequests)
+			}
 		})
 	}
 }
@@ -275,6 +289,7 @@ func TestFindingsAboutMetrics(t *testing.T) {
 		"info spec.strategy.canary.steps[1].analysis: the metrics have to hold while the step waits, and a person promotes it",
 		"warning spec.strategy.canary.steps[0].analysis.metrics[1]: metric checkout is left out where it cannot be measured",
 		"warning spec.strategy.canary.steps[0].analysis.metrics[2]: metric memory compares canary with stable, but its queries are the same for both",
+		"warning spec.strategy.canary.steps[0].analysis.metrics[2].query: metric memory reads the latest samples, which may be 5 minutes old",
 	} {
 		require.Contains(t, text, want)
 	}

@@ -124,8 +124,7 @@ func checkShape(r *report, path string, m Metric) {
 
 // checkQueries fills in examples for the variables and parses the result.
 func checkQueries(r *report, path string, m Metric) {
-	values := exampleValues()
-	maps.Copy(values, m.Args)
+	values := exampleOf(m)
 	check := func(field, query string, parse func(string) error) {
 		if query == "" {
 			return

@@ -1,6 +1,9 @@
 package config
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Variables of every query. Those of a side differ between canary and stable;
 // all values are safe inside of a PromQL string.
@@ -46,6 +49,13 @@ var QueryVariables = slices.Sorted(slices.Values(append([]string{
 	VarStablePods, VarStableService, VarStableIngress, VarStableRevision,
 	VarCanaryPods, VarCanaryService, VarCanaryIngress, VarCanaryRevision,
 }, sideVariables...)))
+
+// exampleOf are examples for all variables of a metric's queries.
+func exampleOf(m Metric) map[string]string {
+	values := exampleValues()
+	maps.Copy(values, m.Args)
+	return values
+}
 
 // exampleValues stand in for the values that are known when a rollout begins.
 func exampleValues() map[string]string {

@@ -98,6 +98,10 @@ func (f *findings) metric(path string, m Metric) {
 	if comparesWithStable(m) && !sided(m) {
 		f.warn(path, fmt.Sprintf("metric %s compares canary with stable, but its queries are the same for both", m.Name), "use {{pods}}, {{service}} or {{side}} in them")
 	}
+	if filled, err := expression.Fill(m.Query, exampleOf(m)); m.Query != "" && err == nil && expression.ReadsLatest(filled) {
+		f.warn(path+".query", fmt.Sprintf("metric %s reads the latest samples, which may be 5 minutes old when Prometheus has been away", m.Name),
+			"write last_over_time(up[{{window}}]) instead of up")
+	}
 	if m.Interval.Std() > 0 && m.Window < m.Interval {
 		f.warn(path+".window", "the window is shorter than the interval: some requests are never looked at", "write at least "+m.Interval.String())
 	}

@@ -101,6 +101,31 @@ func TestCountersDecide(t *testing.T) {
 	}
 }
 
+// TestRequestsBesideAValue: a number of requests that is not wanted may be missing.
+func TestRequestsBesideAValue(t *testing.T) {
+	for name, test := range map[string]struct {
+		requests []vector
+		least    float64
+		want     verdict.Outcome
+		reason   string
+	}{
+		"enough":              {[]vector{{"": 100}}, 100, verdict.Pass, "2 samples"},
+		"too few":             {[]vector{{"": 99}}, 100, verdict.NoData, "99 of at least 100 requests"},
+		"missing":             {nil, 1, verdict.NoData, "no series"},
+		"missing, not wanted": {nil, 0, verdict.Pass, "2 samples"},
+		"wrong, not wanted":   {[]vector{{"a": 1, "b": 1}}, 0, verdict.Error, "2 series instead of one"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPrometheus(t, map[string][]vector{"sum(canary)": {{"": 0.01}}, "requests": test.requests})
+			m := valueMetric(func(m *config.Metric) { m.Requests, m.MinRequests = "requests", test.least })
+			result, err := newBench(t, p).analyse(analysis.Request{Metrics: []config.Metric{m}})
+			require.NoError(t, err)
+			require.Equal(t, test.want, result.Decision.Outcome)
+			require.Contains(t, result.Decision.Reason, test.reason)
+		})
+	}
+}
+
 // TestTheFirstReadingNeedsBothSides: what stable has counted before its series are
 // seen is not of this rollout.
 func TestTheFirstReadingNeedsBothSides(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"sluice.dev/sluice/activities/analysis"
 	"sluice.dev/sluice/activities/analysis/verdict"
 	"sluice.dev/sluice/config"
+	"sluice.dev/sluice/config/expression"
 )
 
 // one answers with one series of a value.
@@ -129,5 +131,30 @@ func TestCredentialThatCannotBeRead(t *testing.T) {
 			require.Equal(t, verdict.Promote, result.Decision.Action, result.Decision.Reason)
 			require.Equal(t, 2, result.State.Metrics[0].Errors)
 		})
+	}
+}
+
+// TestOldSamplesAreNoData: a Prometheus that has scraped nothing for longer than
+// the window, as after its restart, still has values for plain selectors.
+func TestOldSamplesAreNoData(t *testing.T) {
+	p := newPrometheus(t, nil)
+	p.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if expression.ReadsLatest(r.FormValue("query")) {
+			one("0.1")(w, r)
+			return
+		}
+		fmt.Fprint(w, `{"status":"success","data":{"resultType":"vector","result":[]}}`)
+	})
+	for _, template := range config.ReadyTemplates() {
+		rollouts, err := config.Parse([]byte(strings.Replace(ofTraefik, "traefik/success-rate", template, 1)), config.Options{})
+		require.NoError(t, err)
+		m := rollouts[0].Steps[0].Analysis.Metrics[0]
+		if m.Counts() {
+			continue // counters that stand still are no requests
+		}
+		m.Interval, m.Limits.ConsecutiveNoData, m.OnNoData = config.Duration(1), 1, config.GapPause
+		result, err := newBench(t, p).analyse(analysis.Request{Metrics: []config.Metric{m}})
+		require.NoError(t, err)
+		require.Equal(t, verdict.NoData, result.Decision.Outcome, template)
 	}
 }

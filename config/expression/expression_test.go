@@ -40,6 +40,16 @@ func TestCheckCounter(t *testing.T) {
 	require.ErrorContains(t, expression.CheckCounter("sum(increase(x_total[1m]))"), "increase() is not a counter")
 }
 
+func TestReadsLatest(t *testing.T) {
+	for query, want := range map[string]bool{
+		"up": true, "sum(up)": true, "max(up) / sum(rate(x[1m]))": true, "up offset 1m": true,
+		"sum(last_over_time(up[1m]))": false, "rate(x[1m])": false, "1": false, "vector(1)": false,
+		"up and time() - timestamp(up) < 60": false, "up[": false,
+	} {
+		require.Equal(t, want, expression.ReadsLatest(query), query)
+	}
+}
+
 func TestCondition(t *testing.T) {
 	c, err := expression.CompileCondition("value < 0.1 || ratio < 2")
 	require.NoError(t, err)
@@ -63,6 +73,7 @@ func FuzzQuery(f *testing.F) {
 		filled, err := expression.Fill(query, map[string]string{"window": "1m"})
 		if err == nil {
 			_ = expression.CheckCounter(filled)
+			_ = expression.ReadsLatest(filled)
 		}
 	})
 }

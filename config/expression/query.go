@@ -101,5 +101,30 @@ func CheckCounter(query string) error {
 	return problem
 }
 
+// ReadsLatest says whether a query without variables reads the latest sample of a
+// series however old it is, up to Prometheus' 5 minutes: a selector without a
+// range, in a query that does not look at the time of samples.
+func ReadsLatest(query string) bool {
+	parsed, err := promql.ParseExpr(query)
+	if err != nil {
+		return false
+	}
+	latest, timed := false, false
+	parser.Inspect(parsed, func(node parser.Node, path []parser.Node) error {
+		switch n := node.(type) {
+		case *parser.VectorSelector:
+			ranged := false
+			if len(path) > 0 {
+				_, ranged = path[len(path)-1].(*parser.MatrixSelector)
+			}
+			latest = latest || !ranged
+		case *parser.Call:
+			timed = timed || n.Func.Name == "timestamp"
+		}
+		return nil
+	})
+	return latest && !timed
+}
+
 // ofRanges are the functions that turn counters into something else.
 var ofRanges = []string{"rate", "irate", "increase", "delta", "idelta", "deriv"}

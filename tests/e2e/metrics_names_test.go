@@ -33,7 +33,7 @@ func ofGateway(name string) []string {
 	return []string{
 		"{template: " + name + "/success-rate, " + margin + "}", "{template: " + name + "/latency, " + margin + "}",
 		"{template: " + name + "/latency-p50, " + pace + ", maxRatio: 20}", "{template: " + name + "/latency-p95, " + slowest, "{template: " + name + "/latency-p99, " + slowest,
-		"{template: " + name + "/request-rate, " + pace + "}", "{template: " + name + "/error-budget-burn, " + pace + "}",
+		"{template: " + name + "/request-rate, " + pace + "}", "{template: " + name + "/error-budget-burn, " + pace + ", minRequests: 1}",
 	}
 }
 

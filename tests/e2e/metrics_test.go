@@ -45,7 +45,7 @@ func TestMetricsPromoteAlone(t *testing.T) {
 			"{template: app/latency-p95, " + slowest,
 			"{template: app/latency-p99, " + slowest,
 			"{template: app/request-rate, " + pace + "}",
-			"{template: app/error-budget-burn, " + pace + "}",
+			"{template: app/error-budget-burn, " + pace + ", minRequests: 1}",
 		}},
 		{route: "traffic: 50%", metrics: []string{
 			"{template: traefik/success-rate, " + pace + ", test: {margin: {ratio: 2, delta: 0.05}}}",
@@ -54,7 +54,7 @@ func TestMetricsPromoteAlone(t *testing.T) {
 			"{template: traefik/latency-p95, " + slowest,
 			"{template: traefik/latency-p99, " + slowest,
 			"{template: traefik/request-rate, " + pace + "}",
-			"{template: traefik/error-budget-burn, " + pace + "}",
+			"{template: traefik/error-budget-burn, " + pace + ", minRequests: 1}",
 		}},
 	}}
 	r.looked(d)

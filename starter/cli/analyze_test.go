@@ -21,6 +21,7 @@ import (
 	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/config/settings"
 	"sluice.dev/sluice/starter/control"
+	"sluice.dev/sluice/starter/preview"
 	"sluice.dev/sluice/workflows"
 )
 
@@ -29,6 +30,13 @@ type fakeMetrics struct{ credentials string }
 
 func (f fakeMetrics) Measurer(_ context.Context, _ *pflag.FlagSet, doc config.Rollout) (*analysis.Activities, config.Rollout, error) {
 	return &analysis.Activities{Default: settings.Prometheus{}.Server(), Credentials: f.credentials}, doc, nil
+}
+
+func (fakeMetrics) Templates(ctx context.Context, _ *pflag.FlagSet, manifests []byte, doc config.Rollout) (config.Rollout, []string, error) {
+	if manifests == nil {
+		return doc, nil, nil
+	}
+	return preview.TemplatesOfManifests(ctx, manifests, doc)
 }
 
 // prometheus answers every query with a value.
@@ -175,6 +183,50 @@ func TestPlanShowsQueries(t *testing.T) {
 		"bakes for 10m0s with the old revision kept ready",
 	} {
 		require.Contains(t, text, want)
+	}
+}
+
+// TestPlanShowsQueriesOfConfigMaps: where the file of the workload has them.
+func TestPlanShowsQueriesOfConfigMaps(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	document := write("rollout.yaml", strings.Replace(string(read(t, "testdata/measured.yaml")), "- template: app/success-rate\n      bake", "- {template: checkout, configMap: shared, args: {path: /pay}}\n      bake", 1))
+	shared := `
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: shared, namespace: shop}
+data:
+  checkout: |
+    apiVersion: sluice.dev/v1alpha1
+    kind: MetricTemplate
+    metadata: {name: checkout}
+    spec:
+      query: sum(rate(checkouts_total{namespace="{{namespace}}",pod=~"{{pods}}",path="{{path}}"}[{{window}}]))
+      min: 1
+`
+	app := string(read(t, "testdata/app.yaml"))
+	for name, test := range map[string]struct {
+		manifests string
+		code      int
+		want      []string
+	}{
+		"there":     {app + shared, 0, []string{`checkout: value >= 1`, `canary: sum(rate(checkouts_total{namespace="shop",pod=~"demo-canary-`, `path="/pay"}[60s]))`}},
+		"not there": {app, 0, []string{"the workload file has no ConfigMap shop/shared", "configmap/shared/checkout: as the ConfigMap says when the rollout begins"}},
+		"wrong":     {app + strings.Replace(shared, "min: 1", "min: one", 1), 1, []string{"the metrics cannot be measured", "must be a number"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			code := b.run("plan", document, "--image", "main=registry.example.com/shop/web:v2", "--workload-file", write("app.yaml", test.manifests))
+			require.Equal(t, test.code, code, b.err)
+			for _, want := range test.want {
+				require.Contains(t, strings.Join(strings.Fields(b.out+b.err), ""), strings.Join(strings.Fields(want), ""))
+			}
+		})
 	}
 }
 

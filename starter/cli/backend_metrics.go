@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/pflag"
 
 	"sluice.dev/sluice/activities/analysis"
 	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/config/settings"
+	"sluice.dev/sluice/starter/preview"
 )
 
 // Measurer reads metrics with the settings of the tool.
@@ -27,12 +29,30 @@ func (b *backend) Measurer(ctx context.Context, flags *pflag.FlagSet, doc config
 	return measurer, doc, err
 }
 
+// Templates fills in the metrics that ConfigMaps describe.
+func (b *backend) Templates(ctx context.Context, flags *pflag.FlagSet, manifests []byte, doc config.Rollout) (config.Rollout, []string, error) {
+	if !pending(doc) {
+		return doc, nil, nil
+	}
+	if manifests != nil {
+		return preview.TemplatesOfManifests(ctx, manifests, doc)
+	}
+	clients, err := b.cluster(flags)
+	if err != nil {
+		return doc, nil, err
+	}
+	return preview.Templates(ctx, clients, doc)
+}
+
+// pending says whether metrics of a document are described in ConfigMaps.
+func pending(doc config.Rollout) bool {
+	return slices.ContainsFunc(doc.Analyses(), func(a config.PlacedAnalysis) bool { return len(a.Pending) > 0 })
+}
+
 // needsCluster says whether a document names ConfigMaps or Secrets.
 func needsCluster(doc config.Rollout) bool {
-	for _, placed := range doc.Analyses() {
-		if len(placed.Pending) > 0 {
-			return true
-		}
+	if pending(doc) {
+		return true
 	}
 	for _, server := range doc.Prometheus {
 		for _, c := range server.Credentials() {

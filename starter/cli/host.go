@@ -48,6 +48,10 @@ type Metrics interface {
 	// those filled in that are described in ConfigMaps. The cluster is asked only
 	// where the document needs it.
 	Measurer(ctx context.Context, flags *pflag.FlagSet, doc config.Rollout) (*analysis.Activities, config.Rollout, error)
+	// Templates returns the document with those filled in, for a plan: from
+	// manifests where there are any, otherwise from the cluster. Where they cannot
+	// be read the warnings say so.
+	Templates(ctx context.Context, flags *pflag.FlagSet, manifests []byte, doc config.Rollout) (config.Rollout, []string, error)
 }
 
 // Backend makes what commands need from the settings.

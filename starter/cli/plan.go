@@ -70,7 +70,12 @@ func showPlan(a *app, cmd *cobra.Command, in workflows.Input, manifests []byte) 
 	if err != nil {
 		return err
 	}
-	p, err := preview.Make(in.Cluster, &in.Rollout, observed)
+	doc, unread, err := a.host.Metrics.Templates(cmd.Context(), cmd.Flags(), manifests, in.Rollout)
+	if err != nil {
+		return err
+	}
+	observed.Warnings = append(observed.Warnings, unread...)
+	p, err := preview.Make(in.Cluster, &doc, observed)
 	if err != nil {
 		return err
 	}

@@ -89,12 +89,8 @@ func checkServer(r *report, path string, s own.Prometheus) {
 		r.add(path+".maxBytes", "no answer is that short", "write 1048576, or leave it out")
 	}
 	for name, text := range s.Headers {
-		at := joinPath(path+".headers", name)
-		switch {
-		case !httpguts.ValidHeaderFieldName(name), !httpguts.ValidHeaderFieldValue(text):
-			r.add(at, "not a valid header", "")
-		case strings.EqualFold(name, "authorization"):
-			r.add(at, "a document is no place for a secret", "write basicAuth or bearerToken")
+		if problem, remedy := HeaderProblem(name, text); problem != "" {
+			r.add(joinPath(path+".headers", name), problem, remedy)
 		}
 	}
 	if s.BasicAuth != nil && s.BearerToken != nil {
@@ -115,6 +111,18 @@ func checkServer(r *report, path string, s own.Prometheus) {
 			r.add(path+".tls.privateKey", "cert and privateKey go together", "write both or none")
 		}
 	}
+}
+
+// HeaderProblem says why a header cannot be sent with every request, and what to
+// write instead; both are empty where it can.
+func HeaderProblem(name, text string) (problem, remedy string) {
+	switch {
+	case !httpguts.ValidHeaderFieldName(name), !httpguts.ValidHeaderFieldValue(text):
+		return "not a valid header", ""
+	case strings.EqualFold(name, "authorization"):
+		return "a document is no place for a secret", "write basicAuth or bearerToken"
+	}
+	return "", ""
 }
 
 func checkCredential(r *report, path string, c *own.Credential) {

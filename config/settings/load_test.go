@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
+
+	"sluice.dev/sluice/config"
 )
 
 // workspace is an empty place without files or variables of the person who
@@ -65,6 +67,7 @@ func defaults() Settings {
 			Janitor:                 JanitorOff,
 			JanitorEvery:            10 * time.Minute,
 		},
+		Prometheus: Prometheus{Headers: []string{}},
 		Watch: Watch{
 			Namespaces: []string{}, Home: "sluice-system", WebhookAddress: ":9443", WebhookService: "sluice-watch",
 			FailurePolicy: "Ignore", MetricsAddress: ":9465",
@@ -120,7 +123,8 @@ func TestFile(t *testing.T) {
 			MaxConcurrentActivities: 5, WorkflowCacheSize: 6, Namespaces: []string{"a", "b"},
 			Janitor: JanitorRepair, JanitorEvery: time.Hour,
 		},
-		Watch: defaults().Watch,
+		Watch:      defaults().Watch,
+		Prometheus: defaults().Prometheus,
 		Gateways: map[string]Gateway{
 			"nginx":   {Kind: GatewayTraefik, Service: "gateway/traefik", APIPort: "8080"},
 			"higress": {Kind: GatewayNone},
@@ -128,13 +132,21 @@ func TestFile(t *testing.T) {
 	}, s)
 }
 
+// needs are the variables without which an option makes no sense.
+var needs = map[string][]string{
+	"prometheus.bearerTokenFile": {"SLUICE_PROMETHEUS_CREDENTIALS"},
+	"prometheus.caFile":          {"SLUICE_PROMETHEUS_CREDENTIALS"},
+	"prometheus.passwordFile":    {"SLUICE_PROMETHEUS_CREDENTIALS", "SLUICE_PROMETHEUS_USERNAME"},
+	"prometheus.username":        {"SLUICE_PROMETHEUS_CREDENTIALS", "SLUICE_PROMETHEUS_PASSWORD_FILE"},
+}
+
 func TestEveryOption(t *testing.T) {
 	values := map[string]string{
 		"kube.qps": "3", "kube.burst": "4", "temporal.address": "t:1", "log.level": "warn", "log.format": "json",
 		"worker.metricsAddress": ":1", "worker.healthAddress": ":2", "worker.profilingAddress": ":6", "worker.stopTimeout": "3s",
 		"worker.maxConcurrentActivities": "4", "worker.workflowCacheSize": "5", "worker.namespaces": "a,b",
-		"prometheus.address": "http://p:9090",
-		"watch.namespaces":   "a,b", "watch.webhookAddress": ":3", "watch.webhookURL": "https://h:4", "watch.failurePolicy": "Fail",
+		"prometheus.address": "http://p:9090", "prometheus.headers": "X-Scope-OrgID=shop,X-Other=1",
+		"watch.namespaces": "a,b", "watch.webhookAddress": ":3", "watch.webhookURL": "https://h:4", "watch.failurePolicy": "Fail",
 		"watch.metricsAddress": ":5",
 		"worker.janitor":       "report", "worker.janitorEvery": "7m",
 	}
@@ -145,8 +157,8 @@ func TestEveryOption(t *testing.T) {
 		}
 		t.Run(o.key, func(t *testing.T) {
 			workspace(t)
-			if o.key == "prometheus.bearerTokenFile" {
-				t.Setenv("SLUICE_PROMETHEUS_CREDENTIALS", "folder")
+			for _, needed := range needs[o.key] {
+				t.Setenv(needed, "some-value")
 			}
 			t.Setenv(o.env(), value)
 			byEnv, err := Load(flags(t))
@@ -162,6 +174,21 @@ func TestEveryOption(t *testing.T) {
 			require.Equal(t, byEnv, byFlag)
 		})
 	}
+}
+
+func TestPrometheus(t *testing.T) {
+	dir := workspace(t)
+	write(t, filepath.Join(dir, "sluice.yaml"), "prometheus: {address: 'https://mimir', headers: [X-Scope-OrgID=shop, X-Equals=a=b], username: ann, passwordFile: password, caFile: ca.crt, credentials: /run/prometheus}")
+	s, err := Load(flags(t))
+	require.NoError(t, err)
+	require.Equal(t, config.Prometheus{
+		Name: config.DefaultServer, Address: "https://mimir", Timeout: config.DefaultQueryTimeout, MaxBytes: config.DefaultMaxBytes,
+		Headers:  map[string]string{"X-Scope-OrgID": "shop", "X-Equals": "a=b"},
+		Username: "ann", Password: &config.Credential{File: "password"}, TLS: &config.TLS{CA: &config.Credential{File: "ca.crt"}},
+	}, s.Prometheus.Server())
+	require.Equal(t, config.Prometheus{
+		Name: config.DefaultServer, Timeout: config.DefaultQueryTimeout, MaxBytes: config.DefaultMaxBytes, Bearer: &config.Credential{File: "token"},
+	}, Prometheus{BearerTokenFile: "token"}.Server())
 }
 
 func TestPrecedence(t *testing.T) {
@@ -259,6 +286,11 @@ func TestRefused(t *testing.T) {
 			"worker.metricsAddress", "worker.healthAddress", "worker.profilingAddress", "worker.stopTimeout", "worker.maxConcurrentActivities", "worker.workflowCacheSize", "worker.janitor: unknown mode", "worker.janitorEvery",
 			"gateways.istio: unknown class", `unknown kind "envoy"`, "apiPort needs a service", "grace cannot be negative",
 			"have no state API", `service "x": write namespace/name`, `apiPort "70000"`,
+		}},
+		{"prometheus", "prometheus: {address: mimir, headers: [X-Scope-OrgID, Authorization=x, 'a b=c'], username: ann, bearerTokenFile: token, caFile: ca}", nil, []string{
+			`prometheus.address: "mimir"`, `prometheus.headers: "X-Scope-OrgID" is no header`, `"Authorization=x" is no header`, `"a b=c" is no header`,
+			"prometheus.passwordFile: username and passwordFile go together", "prometheus.bearerTokenFile: the server is told either a token or a password",
+			"prometheus.bearerTokenFile: the folder of the file is not known", "prometheus.caFile: the folder of the file is not known",
 		}},
 		{"no such file", "", []string{"--config", "none.yaml"}, []string{"reading settings file none.yaml"}},
 		{"gateway flag", "", []string{"--gateway", "traefik"}, []string{"write class=kind[:namespace/service[:port[:probePort[:metricsPort]]]]"}},

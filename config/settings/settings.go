@@ -27,17 +27,6 @@ type Settings struct {
 	Prometheus  Prometheus         `mapstructure:"prometheus"`
 }
 
-// Prometheus is where metrics are read from if a document names no server.
-type Prometheus struct {
-	// Address is its URL; where empty, documents have to name a server.
-	Address string `mapstructure:"address"`
-	// BearerTokenFile holds a token for the server, below Credentials.
-	BearerTokenFile string `mapstructure:"bearerTokenFile"`
-	// Credentials is the folder below which documents may name files with
-	// passwords, tokens and certificates.
-	Credentials string `mapstructure:"credentials"`
-}
-
 // Kube bounds the requests to the API server.
 type Kube struct {
 	// QPS is the average of requests per second.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -77,28 +76,6 @@ func (w Worker) check(wrong func(key, format string, args ...any)) {
 	if w.WorkflowCacheSize < 0 {
 		wrong("worker.workflowCacheSize", "cannot be negative (found %d)", w.WorkflowCacheSize)
 	}
-}
-
-func (p Prometheus) check(wrong func(key, format string, args ...any)) {
-	parsed, err := url.Parse(p.Address)
-	if p.Address != "" && (err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https") {
-		wrong("prometheus.address", "%q is not an address: write it as http://prometheus.monitoring:9090", p.Address)
-	}
-	if p.BearerTokenFile != "" && p.Credentials == "" {
-		wrong("prometheus.bearerTokenFile", "the folder of the file is not known: set prometheus.credentials, too")
-	}
-}
-
-// Server returns the description of the server.
-func (p Prometheus) Server() config.Prometheus {
-	server := config.Prometheus{
-		Name: config.DefaultServer, Address: p.Address,
-		Timeout: config.DefaultQueryTimeout, MaxBytes: config.DefaultMaxBytes,
-	}
-	if p.BearerTokenFile != "" {
-		server.Bearer = &config.Credential{File: p.BearerTokenFile}
-	}
-	return server
 }
 
 func isAddress(text string) bool {

@@ -48,7 +48,11 @@ func (a *Activities) setRoute(ctx context.Context, req RouteRequest, left trail)
 		change.before = left.Before
 	}
 	if !change.written() {
-		if err := a.guard(ctx, req); err != nil {
+		missing, err := a.guard(ctx, req)
+		if err == nil && missing && !change.back() && change.live != nil {
+			err = a.known(ctx, change)
+		}
+		if err != nil {
 			return Confirmation{}, failure(err, req.Ref)
 		}
 	}
@@ -120,10 +124,11 @@ func (a *Activities) confirm(ctx context.Context, change *change, left trail, ou
 	return out, nil
 }
 
-// guard waits for the endpoints without which the route must not be written.
-func (a *Activities) guard(ctx context.Context, req RouteRequest) error {
+// guard waits for the endpoints without which the route must not be written. It
+// reports whether some of canary were missing in the beginning.
+func (a *Activities) guard(ctx context.Context, req RouteRequest) (missing bool, err error) {
 	if req.NeedCanary <= 0 && req.NeedStable <= 0 {
-		return nil
+		return false, nil
 	}
 	ref := req.Ref
 	var progress string
@@ -132,16 +137,26 @@ func (a *Activities) guard(ctx context.Context, req RouteRequest) error {
 		Topics:    []kube.Topic{kube.AboutService(ref.Service), kube.AboutService(ref.CanaryService())},
 		Beat:      kube.Beat(ctx),
 	}
-	err := a.Cluster.AwaitState(ctx, wait, func() (kube.State, error) {
+	err = a.Cluster.AwaitState(ctx, wait, func() (kube.State, error) {
 		canary := gateway.ReadyEndpoints(a.Cluster.SlicesOf(ref.Namespace, ref.CanaryService()))
 		stable := gateway.ReadyEndpoints(a.Cluster.SlicesOf(ref.Namespace, ref.Service))
+		missing = missing || canary < req.NeedCanary
 		progress = fmt.Sprintf("%d of %d canary endpoints and %d of %d stable endpoints are ready", canary, req.NeedCanary, stable, req.NeedStable)
 		return kube.State{Done: canary >= req.NeedCanary && stable >= req.NeedStable, Progress: progress}, nil
 	})
 	if err != nil {
-		return &unready{progress: progress, cause: err}
+		return missing, &unready{progress: progress, cause: err}
 	}
-	return nil
+	return missing, nil
+}
+
+// known waits until the gateway has the endpoints of canary. It has had others,
+// which were lost since they were confirmed, and would send requests there.
+func (a *Activities) known(ctx context.Context, change *change) error {
+	want := wantOf(change.base, change.req.Ref)
+	want.CanaryServers, want.Level = true, change.req.Ref.Confirm.Level
+	_, err := a.Gateways.Confirm(ctx, change.req.Ref.Class, want, teller(ctx, trail{}))
+	return err //nolint:wrapcheck // failure does it
 }
 
 // ingress reads the user's Ingress: from the cache, and from the API server

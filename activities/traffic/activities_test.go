@@ -22,6 +22,7 @@ import (
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/kube/kubetest"
 	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/activities/traffic/gateway"
 	"sluice.dev/sluice/config"
 )
 
@@ -116,6 +117,49 @@ func TestSetRouteRefuses(t *testing.T) {
 				requireTerminal(t, err, c.errType)
 				require.ErrorContains(t, err, c.says)
 				require.Empty(t, f.server.Writes())
+			})
+		})
+	}
+}
+
+// TestSetRouteWaitsUntilTheGatewayKnowsNewEndpoints loses the pod of canary after
+// it was confirmed behind the route: the gateway has the one that is gone.
+func TestSetRouteWaitsUntilTheGatewayKnowsNewEndpoints(t *testing.T) {
+	const grace = 10 * time.Second
+	for name, c := range map[string]struct {
+		config gateway.Config
+		// after is when the route is written; zero is never.
+		after time.Duration
+	}{
+		"by grace":              {gateway.Config{Grace: new(grace)}, grace},
+		"by state, never known": {gateway.Config{Kind: gateway.KindTraefik, Service: "edge/traefik", APIPort: "http"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, kubetest.Ingress(), canary("r1", 3, 0))
+				var err error
+				f.Gateways, err = gateway.New(map[string]gateway.Config{"nginx": c.config}, f.Cluster, f.gateway)
+				require.NoError(t, err)
+				f.server.Put(slice(kubetest.Namespace, "demo-canary"))
+				synctest.Wait()
+				req := request(4, 10)
+				req.NeedCanary = 1
+				done := make(chan error, 1)
+				go func() {
+					_, err := f.set(req)
+					done <- err
+				}()
+				synctest.Wait()
+				f.server.Put(slice(kubetest.Namespace, "demo-canary", "10.1.0.8"))
+				time.Sleep(grace - time.Millisecond)
+				require.Empty(t, f.server.Writes(), "the gateway may send requests to the pod that is gone")
+				if c.after == 0 {
+					require.ErrorContains(t, <-done, "0 of the 1 that are ready")
+					require.Empty(t, f.server.Writes())
+					return
+				}
+				require.NoError(t, <-done)
+				require.Equal(t, []string{"update ingresses demo-canary"}, f.server.Writes())
 			})
 		})
 	}

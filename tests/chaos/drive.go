@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sluice.dev/sluice/tests/chaos/frontend"
+	"sluice.dev/sluice/tests/chaos/watcher"
 	"sluice.dev/sluice/workflows"
 )
 
@@ -77,7 +78,7 @@ func (s *sim) atHold(v frontend.View, n int) {
 	}
 	if act.Scale > 0 {
 		s.scale(act.Scale)
-		time.Sleep(reading)
+		time.Sleep(watcher.Followed + reading)
 	}
 	if act.Verb == workflows.VerbJump && act.Step == step {
 		act = Act{Verb: workflows.VerbPromote} // a fault has led there already
@@ -108,6 +109,9 @@ func (s *sim) act(a Act, v frontend.View) {
 func (s *sim) stuck(v frontend.View) {
 	time.Sleep(reading)
 	phase := workflows.Phase(attribute[string](v, "SluicePhase"))
+	if s.makeRoom(v, phase) {
+		return
+	}
 	s.problem("the rollout is %s at step %d: %s", phase, attribute[int64](v, "SluiceStep"), s.frontend.Trouble(s.workflowID()))
 	verb := workflows.VerbRetry
 	if phase == workflows.PhasePaused {

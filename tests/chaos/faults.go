@@ -33,7 +33,8 @@ const (
 	CrashAfter Fault = "crash-after"
 	// CrashConfirm: it dies while it waits for the consequences.
 	CrashConfirm Fault = "crash-confirm"
-	// Conflict: somebody else has written to the object just before.
+	// Conflict: somebody else has written to the object just before, or, where it
+	// is to be created, has an object of that name.
 	Conflict Fault = "conflict"
 	// TimeoutApplied: the write is done, the answer is a timeout.
 	TimeoutApplied Fault = "timeout-applied"
@@ -55,12 +56,15 @@ const (
 	Double Fault = "double"
 	// Repair: the workflow is terminated, and a repair is started.
 	Repair Fault = "repair"
+	// PodLost: a pod of canary is lost between the operation that has found all of
+	// them ready and the next change of the route.
+	PodLost Fault = "pod-lost"
 )
 
 // Faults are all of them, but None.
 var Faults = []Fault{
 	CrashBefore, CrashSent, CrashLate, CrashAfter, CrashConfirm, Conflict, TimeoutApplied, TimeoutLost, Duplicate,
-	Freeze, Abort, AbortLate, Revise, Double, Repair,
+	Freeze, Abort, AbortLate, Revise, Double, Repair, PodLost,
 }
 
 // How long the things take that faults are made of.
@@ -163,6 +167,8 @@ func (s *sim) write(w *workerProcess, a clienttesting.Action) (runtime.Object, e
 			time.AfterFunc(late, func() { _, _ = apply() })
 		}
 		return nil, apierrors.NewTimeoutError("the request did not complete in time", 1)
+	case PodLost:
+		s.losePod()
 	case Freeze:
 		s.replicas[0].Freeze(freezing)
 	case Abort, Revise, Double, Repair:
@@ -176,8 +182,12 @@ func (s *sim) write(w *workerProcess, a clienttesting.Action) (runtime.Object, e
 const touched = "chaos.example/touched"
 
 // touch writes to the object of a request, so that whoever has read it before
-// meets a conflict.
+// meets a conflict, or makes one where there is none.
 func (s *sim) touch(a clienttesting.Action) {
+	if create, ok := a.(clienttesting.CreateAction); ok && a.GetVerb() == "create" {
+		s.takeName(create)
+		return
+	}
 	name := ""
 	if named, ok := a.(interface{ GetName() string }); ok {
 		name = named.GetName()
@@ -187,7 +197,7 @@ func (s *sim) touch(a clienttesting.Action) {
 			name = m.GetName()
 		}
 	}
-	if name == "" || a.GetVerb() == "create" {
+	if name == "" {
 		return
 	}
 	obj, err := s.cluster.Tracker().Get(a.GetResource(), a.GetNamespace(), name)

@@ -53,8 +53,11 @@ func Judge(run Run, got, undisturbed Report) []string {
 		got.State, undisturbed.State = sizeless(got.State), sizeless(undisturbed.State)
 	}
 	add := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
-	timing := run.Scenario.Promoting.Verb != ""
-	if !run.Fault.interferes() && !timing && got.Outcome != undisturbed.Outcome {
+	if got.Taken && !got.Refused {
+		add("a name belonged to somebody else, and it did not stop")
+	}
+	free := run.Scenario.Promoting.Verb != "" || run.Fault.interferes() || got.GivenUp
+	if !free && got.Outcome != undisturbed.Outcome {
 		add("it ended as %q, undisturbed as %q", got.Outcome, undisturbed.Outcome)
 	}
 	ends := []string{version("v2")}
@@ -68,7 +71,7 @@ func Judge(run Run, got, undisturbed Report) []string {
 		ends = append(ends, version("v1"))
 	case workflows.Promoted:
 	}
-	if !run.Fault.interferes() && !timing {
+	if !free {
 		if text := differ(got.State, undisturbed.State); text != "" {
 			add("the end differs from the undisturbed one: %s", text)
 		}

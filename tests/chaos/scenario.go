@@ -83,7 +83,7 @@ func Scenarios() []Scenario {
 	byVersion := &config.Probe{Path: path, Header: "X-Version", Equals: "{tag}"}
 	byPod := &config.Probe{Path: path, Header: "X-Pod", Equals: "{pod}"}
 	byDifference := &config.Probe{Path: path, Header: "X-Version"}
-	return []Scenario{
+	return append([]Scenario{
 		{Name: "canary", Pods: 5, Steps: canary},
 		{Name: "ab", Pods: 5, Steps: ab},
 		{Name: "canary-abort", Pods: 5, Steps: canary, Holds: []Act{promote, abort}},
@@ -107,7 +107,7 @@ func Scenarios() []Scenario {
 		{Name: "probe-abort", Pods: 4, Steps: canary, Probe: byPod, Holds: []Act{promote, abort}},
 		{Name: "probe-pod", Pods: 4, Steps: canary, Probe: byPod},
 		{Name: "selector-revise", Pods: 4, Steps: canary[:1], Isolation: config.IsolateBySelector, Holds: []Act{revise}},
-	}
+	}, scaled()...)
 }
 
 // document is the document of a scenario.

@@ -65,6 +65,9 @@ type Report struct {
 	Asked  int
 	Probes int
 	Took   time.Duration
+	// Taken: a name that the rollout needed belonged to somebody else. Refused: it
+	// stopped for that. GivenUp: it was aborted then.
+	Taken, Refused, GivenUp bool
 }
 
 // limit of the virtual time of one run.
@@ -89,6 +92,7 @@ type sim struct {
 	writes     []string
 	problems   []string
 	interfered bool
+	conflicts  conflicts
 	probes     atomic.Int64
 }
 
@@ -125,6 +129,7 @@ func play(t *testing.T, run Run) Report {
 	synctest.Wait()
 	view := s.watcher.Finish()
 	report := Report{Writes: s.writes, State: s.state(), Asked: clients.asked, Probes: int(s.probes.Load()), Took: time.Since(begun)}
+	report.Taken, report.Refused, report.GivenUp = s.conflicts.Taken, s.conflicts.Refused, s.conflicts.GivenUp
 	report.Outcome = s.outcome()
 	report.Problems = append(append(s.problems, view...), clients.problems...)
 	return report

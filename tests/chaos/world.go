@@ -100,6 +100,9 @@ const sizeOf = "replicas of "
 func (s *sim) state() map[string]string {
 	out := map[string]string{}
 	put := func(kind string, m metav1.ObjectMeta, spec any) {
+		if m.Annotations[watcher.Stranger] != "" {
+			return
+		}
 		notes := maps.Clone(m.Annotations)
 		delete(notes, touched)
 		text, err := json.MarshalIndent(map[string]any{
@@ -109,6 +112,9 @@ func (s *sim) state() map[string]string {
 		out[kind+" "+m.Namespace+"/"+m.Name] = string(text)
 	}
 	for _, d := range s.cluster.Deployments() {
+		if d.Annotations[watcher.Stranger] != "" {
+			continue
+		}
 		out[sizeOf+d.Namespace+"/"+d.Name] = fmt.Sprint(*d.Spec.Replicas)
 		d.Spec.Replicas = nil
 		put("Deployment", d.ObjectMeta, d.Spec)

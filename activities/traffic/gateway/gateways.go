@@ -160,7 +160,7 @@ func (g *Gateways) at(level Level, cfg Config, want Want) (rung, string) {
 	switch {
 	case !cfg.readable():
 		return rung{}, "the state of the gateway cannot be asked for"
-	case len(want.Backends) == 0 || want.Servers && want.Indirect:
+	case len(want.Backends) == 0 || (want.Servers || want.CanaryServers) && want.Indirect:
 		return rung{}, "the state of the gateway does not show this change"
 	}
 	t := traefik{client: g.client, view: g.view}

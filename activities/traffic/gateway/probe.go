@@ -74,7 +74,7 @@ type prober struct {
 // probing returns the rung of probes, or why they cannot tell.
 func (g *Gateways) probing(cfg Config, want Want) (rung, string) {
 	switch {
-	case want.Servers:
+	case want.Servers, want.CanaryServers:
 		return rung{}, "probes do not show which pods a replica knows"
 	case want.Probe == nil:
 		return rung{}, "the document does not say how to tell canary's answers"

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode"
 
+	networkingv1 "k8s.io/api/networking/v1"
+
 	"sluice.dev/sluice/config"
 )
 
@@ -48,7 +50,9 @@ func (t traefik) look(ctx context.Context, address string, want Want) (verdict, 
 func (t traefik) lookAt(ctx context.Context, api traefikAPI, want Want, backend Backend, names names) (verdict, error) {
 	switch {
 	case want.Servers:
-		return t.stable(ctx, api, want, backend, names)
+		return t.servers(ctx, api, want.Namespace, want.Service, backend.Port, names.stable, "stable")
+	case want.CanaryServers:
+		return t.servers(ctx, api, want.Namespace, want.CanaryService, backend.Port, names.canary, "canary")
 	case want.Absent:
 		return t.absent(ctx, api, want, backend, names)
 	default:
@@ -133,13 +137,14 @@ func (t traefik) absent(ctx context.Context, api traefikAPI, want Want, backend 
 	return verdict{done: true, blind: err != nil || len(ready) == 0}, nil
 }
 
-// stable wants exactly the ready endpoints of the user's Service.
-func (t traefik) stable(ctx context.Context, api traefikAPI, want Want, backend Backend, names names) (verdict, error) {
-	ready, err := published(t.view, want.Namespace, want.Service, backend.Port)
+// servers wants exactly the ready endpoints of a Service, behind what Traefik
+// calls name.
+func (t traefik) servers(ctx context.Context, api traefikAPI, namespace, service string, port networkingv1.ServiceBackendPort, name, side string) (verdict, error) {
+	ready, err := published(t.view, namespace, service, port)
 	if err != nil {
 		return verdict{seen: err.Error()}, nil
 	}
-	return listed(ctx, api, names.stable, "stable", exactly(ready), ready)
+	return listed(ctx, api, name, side, exactly(ready), ready)
 }
 
 // exactly wants those servers and no others.

@@ -26,6 +26,9 @@ type Want struct {
 	// Servers wants the endpoints of Service instead of a route: exactly those
 	// that are ready and published.
 	Servers bool
+	// CanaryServers wants exactly the ready endpoints of CanaryService, whatever the
+	// route is.
+	CanaryServers bool
 	// Backed wants exactly the ready endpoints of CanaryService behind the route,
 	// also where it sends no request there.
 	Backed bool

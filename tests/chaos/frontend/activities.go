@@ -53,7 +53,7 @@ func (s *Server) scheduleActivity(r *run, c *commandpb.Command, completed int64)
 	if limit := spec.ScheduleToCloseTimeout.AsDuration(); limit > 0 {
 		a.whole = time.AfterFunc(limit, s.locked(func() { a.timeOut(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE) }))
 	}
-	a.offer()
+	a.offerNew()
 }
 
 // offer lets a worker take the next attempt.

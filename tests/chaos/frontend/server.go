@@ -40,6 +40,7 @@ type Server struct {
 	// change is closed, and replaced, when anything has changed.
 	change chan struct{}
 	broken []error
+	delays []delay
 }
 
 // New returns a server without workflows.

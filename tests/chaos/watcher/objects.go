@@ -33,11 +33,13 @@ type ledger struct {
 	deleted map[string]int
 	canary  *corev1.Service
 	service *corev1.Service
-	scaled  bool
+	// strangers are objects of others by name; leaving says that they may go.
+	strangers map[string]string
+	leaving   bool
 }
 
 func newLedger() ledger {
-	return ledger{before: map[string]string{}, created: map[string]int{}, deleted: map[string]int{}}
+	return ledger{before: map[string]string{}, created: map[string]int{}, deleted: map[string]int{}, strangers: map[string]string{}}
 }
 
 // snapshot remembers the user's objects.
@@ -84,6 +86,9 @@ func plain(notes map[string]string) map[string]string {
 
 // record judges a version of an object.
 func (w *Watcher) record(event watch.EventType, obj runtime.Object) {
+	if w.strange(event, obj) {
+		return
+	}
 	switch o := obj.(type) {
 	case *appsv1.Deployment:
 		w.owned(event, "Deployment "+o.Name, obj)
@@ -174,7 +179,7 @@ func (w *Watcher) routed(event watch.EventType, k *netv1.Ingress) {
 	for _, g := range w.Replicas {
 		e := g.Exposed(w.Path)
 		switch {
-		case now.carries() && !shows(e, before) && !(w.promoting() && min(e.Stable, e.Canary) >= w.pods):
+		case now.carries() && !shows(e, before) && !(w.promoting() && min(e.Stable, e.Canary) >= w.pods()):
 			w.breaks("I7", "the route becomes %+v while %s does not yet follow %+v", now, g.Name, before)
 		case !now.exists && e.Carries():
 			w.breaks("I7", "the route goes while %s still sends requests to canary", g.Name)
@@ -186,6 +191,13 @@ func (w *Watcher) routed(event watch.EventType, k *netv1.Ingress) {
 	if w.aborted && now.weight > before.weight && !w.promoting() {
 		w.breaks("I17", "the weight rises from %d to %d on the way back", before.weight, now.weight)
 	}
+}
+
+// Carries says whether the route that was written last sends requests to canary.
+func (w *Watcher) Carries() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.routes.carries()
 }
 
 // shows says whether a replica does what a route says.
@@ -242,6 +254,9 @@ func (w *Watcher) terminal() {
 }
 
 func (w *Watcher) clean(name string, m metav1.ObjectMeta) {
+	if m.Annotations[Stranger] != "" {
+		return
+	}
 	if _, users := w.objects.before[name]; !users {
 		w.breaks("I13", "%s is left", name)
 	}

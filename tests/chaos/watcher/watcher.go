@@ -10,7 +10,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 
@@ -51,14 +50,15 @@ type Watcher struct {
 	objects ledger
 	answers answers
 	aborted bool
-	pods    int // of the workload, as far as the watcher has to expect
+	sizes   []size // of the workload, one after the other
+	lost    int    // pods of canary that are sick
 }
 
 // New returns a watcher that sees, but does not judge before Start.
 func New(o Options) *Watcher {
 	w := &Watcher{
 		Options: o, known: map[string]bool{}, open: map[*gateway.Replica]map[string]bool{}, left: map[string]time.Time{},
-		objects: newLedger(), pods: o.Pods,
+		objects: newLedger(), sizes: []size{{pods: o.Pods}},
 	}
 	for _, g := range o.Replicas {
 		w.open[g] = map[string]bool{}
@@ -117,15 +117,6 @@ func (w *Watcher) Aborted() {
 	w.aborted = true
 }
 
-// Scaled says that somebody changes the size of the workload: for what there is
-// to be expected of it, the smaller size counts until the end.
-func (w *Watcher) Scaled(n int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.pods = min(w.pods, n)
-	w.objects.scaled = true
-}
-
 // look checks what holds in every state.
 func (w *Watcher) look() {
 	stable, canary := w.ready(w.Document.Traffic.Service, false), w.ready(w.Document.Traffic.Service+"-canary", true)
@@ -147,59 +138,6 @@ func (w *Watcher) follow(g *gateway.Replica, e gateway.Exposure) {
 		}
 	}
 	w.open[g] = e.Open
-}
-
-// capacity is I1, I2 and I3: who gets requests has the pods for them.
-func (w *Watcher) capacity(name string, e gateway.Exposure, stable, canary int) {
-	if e.Carries() && canary < 1 {
-		w.breaks("I1", "%s routes to canary, which has no ready endpoint", name)
-	}
-	if need := w.needCanary(e); canary < need {
-		w.breaks("I2", "%s has weight %d, match %v: canary needs %d ready endpoints and has %d", name, e.Weight, e.Match, need, canary)
-	}
-	if need := w.needStable(e); stable < need {
-		w.breaks("I3", "%s has weight %d: stable needs %d ready endpoints and has %d", name, e.Weight, need, stable)
-	}
-	if w.EmptyStableFails && e.Stable < 1 {
-		w.breaks("I3", "%s has no endpoint of stable", name)
-	}
-}
-
-// needCanary is what the document asks for a weight, or its share of the pods
-// where no step has that weight.
-func (w *Watcher) needCanary(e gateway.Exposure) int {
-	if !e.Carries() {
-		return 0
-	}
-	for _, step := range w.Document.Steps {
-		same := step.Weight != nil && *step.Weight == e.Weight || step.Weight == nil && e.Weight == 0
-		if same && e.Match == (len(step.Matches) > 0) {
-			return max(1, step.Replicas.Of(w.pods))
-		}
-	}
-	return max(1, (w.pods*e.Weight+99)/100)
-}
-
-// needStable is the share of stable, rounded up.
-func (w *Watcher) needStable(e gateway.Exposure) int {
-	return (w.pods*(100-e.Weight) + 99) / 100
-}
-
-// ready counts the endpoints of a Service that are published as ready and are
-// pods of canary, or are not.
-func (w *Watcher) ready(service string, canary bool) int {
-	n := 0
-	for _, slice := range w.Cluster.Slices() {
-		if slice.Namespace != w.Document.Namespace || slice.Labels[discoveryv1.LabelServiceName] != service {
-			continue
-		}
-		for _, e := range slice.Endpoints {
-			if e.Conditions.Ready != nil && *e.Conditions.Ready && w.ofCanary(e.TargetRef.Name) == canary {
-				n++
-			}
-		}
-	}
-	return n
 }
 
 // ordered is I4: a pod is told to stop when no replica can have chosen it for as

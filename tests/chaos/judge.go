@@ -48,7 +48,7 @@ func (f Fault) interferes() bool {
 func Judge(run Run, got, undisturbed Report) []string {
 	problems := slices.Clone(got.Problems)
 	scaled := slices.ContainsFunc(run.Scenario.Holds, func(a Act) bool { return a.Scale > 0 })
-	if run.Fault == Double || run.Fault.interferes() && scaled {
+	if run.Fault == Double || (run.Fault.interferes() || got.GivenUp) && scaled {
 		// Somebody has scaled it once, twice or, if it ended earlier, not at all.
 		got.State, undisturbed.State = sizeless(got.State), sizeless(undisturbed.State)
 	}

@@ -26,19 +26,19 @@ func (s *sim) losePod() {
 		if len(ready) == 0 {
 			return
 		}
-		youngest := ready[len(ready)-1]
+		last := ready[len(ready)-1]
 		switch {
 		case !s.carries():
-			s.cluster.Evict(youngest)
+			s.cluster.Evict(last)
 		case len(ready) > 1:
 			s.watcher.Lost(1)
-			s.cluster.Sicken(youngest, sick)
+			s.cluster.Sicken(last, sick)
 			time.AfterFunc(2*sick, func() { s.watcher.Lost(-1) })
 		}
 	})
 }
 
-// readyCanary are the pods of canary that are ready, the youngest last.
+// readyCanary are the pods of canary that are ready, by name.
 func (s *sim) readyCanary() []*corev1.Pod {
 	var found []*corev1.Pod
 	for _, p := range s.cluster.Pods() {

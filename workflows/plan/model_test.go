@@ -13,7 +13,10 @@ import (
 // written from the traffic contract, not from the planner, and refuses every
 // operation that could lose one.
 type model struct {
-	n int
+	// doc of the rollout, and n pods of its workload, of which stable are ready.
+	doc    *config.Rollout
+	n      int
+	stable int
 	// held template and revision of the workload's pods: 0 is stable, 1.. newer.
 	template, running int
 	// canary pods and their revision; canaryAsked of its Deployment.
@@ -44,7 +47,7 @@ type model struct {
 const mixed = -1
 
 func newModel(r *config.Rollout, n int) *model {
-	return &model{n: n, inStable: true, known: true, next: 1, service: service{bySelector: r.BySelector(), selects: everything}}
+	return &model{doc: r, n: n, stable: n, inStable: true, known: true, next: 1, service: service{bySelector: r.BySelector(), selects: everything}}
 }
 
 func carriesTraffic(r traffic.Route) bool { return r.Weight > 0 || len(r.Matches) > 0 }
@@ -68,7 +71,7 @@ func (m *model) do(op plan.Operation) error {
 	case plan.Drain:
 		m.drain()
 	case plan.PromoteStable, plan.RestoreTemplate:
-		m.running, m.known = m.settled(), true
+		m.running, m.known, m.stable = m.settled(), true, m.n
 	case plan.ReleaseWorkload:
 		m.backed, m.annotated, m.promoting = false, false, false
 	case plan.RemoveCanary:
@@ -179,6 +182,9 @@ func (m *model) setRoute(op plan.Operation) error {
 		return fmt.Errorf("requests return to pods that a gateway may not know")
 	}
 	if err := m.serves(op.Route); err != nil {
+		return err
+	}
+	if err := m.bears(op); err != nil {
 		return err
 	}
 	m.exists, m.route = true, op.Route

@@ -294,7 +294,7 @@ func setRoute(w World, want traffic.Route, canary int) Operation {
 	if carries(want) {
 		op.NeedCanary = max(1, canary)
 	}
-	if want.Weight < w.Confirmed.Weight {
+	if w.RouteUnsure || want.Weight < w.Confirmed.Weight {
 		op.NeedStable = config.NeedStable(want.Weight, w.load())
 	}
 	return op

@@ -217,7 +217,7 @@ func TestAbortTriesAgainWhatFailed(t *testing.T) {
 }
 
 // TestRandomJumpsAndRevisions goes through random documents by random jumps,
-// scalings and new revisions (invariants I1, I4, I5, I15, I16 of the contract).
+// scalings and new revisions (invariants I1 to I5, I15, I16 and I19 of the contract).
 func TestRandomJumpsAndRevisions(t *testing.T) {
 	for seed := range uint64(400) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -233,7 +233,7 @@ func TestRandomJumpsAndRevisions(t *testing.T) {
 					w = meddle(rnd, m, w)
 				case 0:
 					w.Replicas = 1 + rnd.IntN(10)
-					m.n = w.Replicas
+					m.resize(w.Replicas)
 				case 1:
 					if w.Held {
 						w = drive(t, m, w, empty(r))
@@ -251,6 +251,7 @@ func TestRandomJumpsAndRevisions(t *testing.T) {
 					}
 				default:
 					w = drive(t, m, w, stepTo(r, rnd.IntN(len(r.Steps))))
+					require.NoError(t, m.rest())
 				}
 			}
 			if rnd.IntN(2) == 0 {
@@ -278,6 +279,10 @@ func randomDoc(rnd *rand.Rand) *config.Rollout {
 	for i := range steps {
 		if rnd.IntN(4) == 0 {
 			steps[i] = match(1 + rnd.IntN(3))
+			continue
+		}
+		if rnd.IntN(3) == 0 {
+			steps[i] = implied(rnd.IntN(101))
 			continue
 		}
 		steps[i] = step(rnd.IntN(101), rnd.IntN(6))

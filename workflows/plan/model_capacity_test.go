@@ -1,0 +1,145 @@
+package plan_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"sluice.dev/sluice/activities/traffic"
+	"sluice.dev/sluice/config"
+	"sluice.dev/sluice/workflows/plan"
+)
+
+// needed is the contract's number of pods for a share of the requests, in
+// percent: that share of all pods and a tenth more, rounded up, at least two, at
+// most all.
+func needed(share, total int) int {
+	n := 0
+	for 1000*n < 11*share*total {
+		n++
+	}
+	return min(max(n, 2), total)
+}
+
+// needCanary is what canary needs for a route: as many pods as a step with that
+// route asks for, otherwise what its share needs.
+func (m *model) needCanary(route traffic.Route) int {
+	need := needed(route.Weight, m.n)
+	for i, step := range m.doc.Steps {
+		if !reflect.DeepEqual(plan.StepRoute(m.doc, i), route) || step.Replicas.Implied || m.promoting {
+			continue
+		}
+		n := step.Replicas.Value
+		if step.Replicas.Percent {
+			n = 0
+			for 100*n < step.Replicas.Value*m.n {
+				n++
+			}
+		}
+		need = min(need, max(1, n))
+	}
+	return need
+}
+
+// bears is I2 and I3 for a route that is written: what takes requests over has
+// the pods for them. The way back to the old revision does not wait for pods that
+// somebody has just asked for: the new revision may be worse than too few.
+func (m *model) bears(op plan.Operation) error {
+	if op.NeedStable > m.n {
+		return fmt.Errorf("a route waits for %d stable pods of %d", op.NeedStable, m.n)
+	}
+	if op.NeedStable > m.stable {
+		m.stable = m.n // waited for
+	}
+	if need := m.needCanary(op.Route); carriesTraffic(op.Route) && m.canary < need {
+		return fmt.Errorf("route %v needs %d canary pods, and there are %d", op.Route, need, m.canary)
+	}
+	back := !carriesTraffic(op.Route) && m.running == 0
+	if need := needed(100-op.Route.Weight, m.n); op.Route.Weight < m.route.Weight && m.stable < need && !back {
+		return fmt.Errorf("route %v needs %d stable pods, and there are %d", op.Route, need, m.stable)
+	}
+	return nil
+}
+
+// rest is I1, I2 and, after a change of the workload's size, I19, when a step has
+// nothing left to do.
+func (m *model) rest() error {
+	if m.exists && carriesTraffic(m.route) && m.canary < m.needCanary(m.route) {
+		return fmt.Errorf("the step rests with route %v, %d canary pods and %d of the workload", m.route, m.canary, m.n)
+	}
+	return nil
+}
+
+// resize changes the size of the workload. Pods that are added are not ready
+// before something waits for them.
+func (m *model) resize(n int) {
+	m.n, m.stable = n, min(m.stable, n)
+}
+
+// TestNeedsOfRandomDocuments is I9 for random documents and sizes: pods follow
+// from the document alone where it names them, and otherwise from the share; more
+// weight never needs less canary nor more stable, and both sides together carry
+// the load.
+func TestNeedsOfRandomDocuments(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 9))
+	for range 2000 {
+		r, n := randomDoc(rnd), 1+rnd.IntN(40)
+		m := newModel(r, n)
+		for i, step := range r.Steps {
+			route := plan.StepRoute(r, i)
+			if !carriesTraffic(route) {
+				continue
+			}
+			pods := plan.StepReplicas(r, i, n)
+			require.GreaterOrEqual(t, pods, m.needCanary(route), "step %d of %+v, %d pods", i, r.Steps, n)
+			if !step.Replicas.Implied {
+				continue
+			}
+			require.Equal(t, needed(route.Weight, n), pods, "%+v, %d pods", step, n)
+			require.GreaterOrEqual(t, pods+needed(100-route.Weight, n), n)
+			for j, other := range r.Steps {
+				if weight := plan.StepRoute(r, j).Weight; other.Replicas.Implied && weight >= route.Weight {
+					require.GreaterOrEqual(t, plan.StepReplicas(r, j, n), pods, "steps %d and %d of %+v, %d pods", i, j, r.Steps, n)
+					require.LessOrEqual(t, config.NeedStable(weight, n), config.NeedStable(route.Weight, n))
+				}
+			}
+		}
+	}
+}
+
+// TestModelSeesTooFewPods makes sure that the model is worth something.
+func TestModelSeesTooFewPods(t *testing.T) {
+	r := doc(implied(50))
+	for name, c := range map[string]struct {
+		canary, stable int
+		op             plan.Operation
+		want           string
+	}{
+		"canary":           {5, 10, plan.Operation{Route: traffic.Route{Weight: 50}, NeedCanary: 5}, "needs 6 canary pods, and there are 5"},
+		"enough":           {6, 10, plan.Operation{Route: traffic.Route{Weight: 50}, NeedCanary: 6}, ""},
+		"stable":           {10, 5, plan.Operation{Route: traffic.Route{Weight: 50}, NeedCanary: 6, NeedStable: 1}, "needs 6 stable pods, and there are 5"},
+		"stable, guarded":  {10, 5, plan.Operation{Route: traffic.Route{Weight: 50}, NeedCanary: 6, NeedStable: 6}, ""},
+		"stable, for ever": {10, 5, plan.Operation{Route: traffic.Route{Weight: 50}, NeedCanary: 6, NeedStable: 11}, "waits for 11 stable pods of 10"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newModel(r, 10)
+			m.canary, m.stable, m.route = c.canary, c.stable, traffic.Route{Weight: 100}
+			err := m.bears(c.op)
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+// implied makes a step by weight whose pods follow from the weight.
+func implied(weight int) config.Step {
+	s := step(weight, weight)
+	s.Replicas.Percent, s.Replicas.Implied = true, true
+	return s
+}

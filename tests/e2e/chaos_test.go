@@ -17,28 +17,6 @@ import (
 	"sluice.dev/sluice/workflows"
 )
 
-// TestWorkerKilledAtWrite kills the worker with -9 at single writes of the seed's
-// canary, before it is sent, before its answer comes, and after that. It is a
-// sample of what tests/chaos plays in full; the name of a case repeats it.
-func TestWorkerKilledAtWrite(t *testing.T) {
-	for _, c := range []struct {
-		fault string
-		write int
-	}{{"before", 3}, {"sent", 7}, {"after", 8}} {
-		t.Run(fmt.Sprintf("%s-%d", c.fault, c.write), func(t *testing.T) {
-			r := newRollout(t)
-			killed := r.faultyWorker(c.fault, c.write)
-			r.start("rollout-canary.yaml", "v2")
-			r.await(workflows.PhaseHolding, 1)
-			r.sluice("promote", harness.Demo, "--full")
-			r.await(workflows.PhasePromoted, 0)
-			require.FileExists(t, killed)
-			r.finish()
-			r.restored("v2")
-		})
-	}
-}
-
 // TestWorkerKilledInAProbe kills the worker while it sends probes: the weight has
 // been written, and no replica of the gateway has been seen to follow it.
 func TestWorkerKilledInAProbe(t *testing.T) {
@@ -62,8 +40,8 @@ func TestWorkerKilledInAProbe(t *testing.T) {
 	r.restored("v2")
 }
 
-// faultyWorker replaces the worker by one that dies at a write, until the case
-// has ended. It returns the file that is there when it has died.
+// faultyWorker replaces the worker by one with a fault at a write, until the case
+// has ended. It returns the file that is there when the fault has happened.
 func (r *rollout) faultyWorker(fault string, write int) string {
 	r.t.Helper()
 	faults, err := buildFaults(r.ctx)
@@ -71,8 +49,8 @@ func (r *rollout) faultyWorker(fault string, write int) string {
 	r.t.Setenv("SLUICE_FAULTS_WORKER", r.Programs.Worker)
 	r.t.Setenv("SLUICE_FAULT", fault)
 	r.t.Setenv("SLUICE_FAULT_WRITE", strconv.Itoa(write))
-	killed := filepath.Join(r.t.TempDir(), "killed")
-	r.t.Setenv("SLUICE_FAULT_MARK", killed)
+	happened := filepath.Join(r.t.TempDir(), "happened")
+	r.t.Setenv("SLUICE_FAULT_MARK", happened)
 	good := r.Programs.Worker
 	replace := func(program string) {
 		require.NoError(r.t, worker.Kill())
@@ -83,7 +61,7 @@ func (r *rollout) faultyWorker(fault string, write int) string {
 	}
 	replace(faults)
 	r.t.Cleanup(func() { replace(good) })
-	return killed
+	return happened
 }
 
 // buildFaults builds the program that runs a worker behind the faulty proxy.

@@ -1,12 +1,12 @@
-// Command sluice-faults runs a worker behind a proxy to the API server, which
-// kills the worker with -9 at one of its writes and starts it again. It is for
-// tests on the sandbox: all arguments are the worker's, --kubeconfig among them,
-// and what is to happen is in the environment.
+// Command sluice-faults runs a worker behind a proxy to the API server, which at
+// one of its writes kills the worker with -9, and starts it again, or answers with
+// an error. It is for tests on the sandbox: all arguments are the worker's,
+// --kubeconfig among them, and what is to happen is in the environment.
 //
 //	SLUICE_FAULTS_WORKER  path of sluice-worker
-//	SLUICE_FAULT          before, sent or after
+//	SLUICE_FAULT          before, sent, after or confirm; conflict, timeout-applied or timeout-lost
 //	SLUICE_FAULT_WRITE    number of the write, from 1
-//	SLUICE_FAULT_MARK     file that is made when the worker was killed
+//	SLUICE_FAULT_MARK     file that is made when it has happened
 package main
 
 import (
@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("reading the worker's kubeconfig: %w", err)
 	}
-	p, err := newProxy(config, fault(os.Getenv("SLUICE_FAULT")), write)
+	p, err := newProxy(config, fault(os.Getenv("SLUICE_FAULT")), write, mark)
 	if err != nil {
 		return err
 	}
@@ -74,6 +74,13 @@ func run(ctx context.Context, args []string) error {
 	return keep(ctx, p, args)
 }
 
+// mark says that the fault has happened.
+func mark() {
+	if err := os.WriteFile(os.Getenv("SLUICE_FAULT_MARK"), nil, 0o600); err != nil {
+		fmt.Fprintf(os.Stderr, "sluice-faults: saying that the fault has happened: %v\n", err)
+	}
+}
+
 // keep runs one worker after the other.
 func keep(ctx context.Context, p *proxy, args []string) error {
 	for {
@@ -90,9 +97,6 @@ func keep(ctx context.Context, p *proxy, args []string) error {
 		}
 		if !p.killed() {
 			return errors.Join(errors.New("the worker ended by itself"), err)
-		}
-		if err := os.WriteFile(os.Getenv("SLUICE_FAULT_MARK"), nil, 0o600); err != nil {
-			return fmt.Errorf("saying that the worker was killed: %w", err)
 		}
 		fmt.Fprintf(os.Stderr, "sluice-faults: killed the worker at write %d, starting another\n", p.write)
 	}

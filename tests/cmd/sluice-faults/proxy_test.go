@@ -12,46 +12,56 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// TestFaults sends two reads, a dry run and two writes: the process dies at the
-// second write, which has been done or not, and whose answer comes or not.
+// TestFaults sends reads, a dry run, writes that do not count and two that do: at
+// the second one the process dies or gets an error. It has been done or not.
 func TestFaults(t *testing.T) {
 	for _, c := range []struct {
-		fault    fault
-		done     int
-		answered bool
-	}{{before, 1, false}, {sent, 2, false}, {after, 2, true}} {
+		fault fault
+		done  int
+		dies  bool
+		code  int
+	}{
+		{before, 1, true, http.StatusServiceUnavailable}, {sent, 2, true, http.StatusServiceUnavailable},
+		{after, 2, true, http.StatusOK}, {confirming, 2, true, http.StatusOK},
+		{conflict, 1, false, http.StatusConflict},
+		{timeoutApplied, 2, false, http.StatusGatewayTimeout}, {timeoutLost, 1, false, http.StatusGatewayTimeout},
+	} {
 		t.Run(string(c.fault), func(t *testing.T) {
-			done := 0
+			done, happened := 0, 0
 			api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if r.Method != http.MethodGet && r.URL.RawQuery == "" {
+				if r.Method != http.MethodGet && r.URL.RawQuery == "" && counted.MatchString(r.URL.Path) {
 					done++
 				}
-				w.Header().Set("X-From", "api")
 			}))
 			defer api.Close()
-			p, err := newProxy(&rest.Config{Host: api.URL}, c.fault, 2)
+			p, err := newProxy(&rest.Config{Host: api.URL}, c.fault, 2, func() { happened++ })
 			require.NoError(t, err)
 			worker := exec.Command("sleep", "60")
 			require.NoError(t, worker.Start())
 			p.watch(worker.Process)
 			last := (*httptest.ResponseRecorder)(nil)
-			for _, request := range []string{"GET /a", "PATCH /a?dryRun=All", "PATCH /a", "GET /b", "PUT /b"} {
+			for _, request := range []string{"GET /services/a", "PATCH /services/a?dryRun=All", "POST /events", "PATCH /services/a", "GET /ingresses/b", "POST /ingresses"} {
 				require.False(t, p.killed())
 				method, target, _ := strings.Cut(request, " ")
 				last = httptest.NewRecorder()
 				p.ServeHTTP(last, httptest.NewRequest(method, target, nil))
 			}
-			require.True(t, p.killed())
-			require.False(t, p.killed())
+			if !c.dies {
+				require.False(t, p.killed())
+				require.NoError(t, worker.Process.Kill())
+			}
 			require.Error(t, worker.Wait())
+			require.Equal(t, c.dies, p.killed())
+			require.False(t, p.killed())
 			require.Equal(t, c.done, done)
-			require.Equal(t, c.answered, last.Header().Get("X-From") == "api")
+			require.Equal(t, 1, happened)
+			require.Equal(t, c.code, last.Code)
 		})
 	}
 }
 
 func TestUnknownFault(t *testing.T) {
-	_, err := newProxy(&rest.Config{}, "later", 1)
+	_, err := newProxy(&rest.Config{}, "later", 1, func() {})
 	require.ErrorContains(t, err, `fault "later" does not exist`)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,8 +28,29 @@ import (
 type arrangement struct {
 	stable, canary condition
 	notes          map[string]string
-	// android sends the header that seeds' matches are about.
+	// android sends the header that seeds' matches are about; sends another one, as
+	// name=value.
 	android bool
+	sends   string
+}
+
+// by are annotations of a canary Ingress, in pairs of the end of a name and its
+// value.
+func by(pairs ...string) map[string]string {
+	const prefix = "nginx.ingress.kubernetes.io/canary"
+	notes := map[string]string{prefix: "true"}
+	for i := 0; i < len(pairs); i += 2 {
+		notes[prefix+pairs[i]] = pairs[i+1]
+	}
+	return notes
+}
+
+// header is what a request has, as name=value; empty is nothing special.
+func (a arrangement) header() string {
+	if a.android {
+		return "User-Agent=android"
+	}
+	return a.sends
 }
 
 // condition of the endpoints of one side.
@@ -43,22 +65,7 @@ const (
 // TestFakeGatewayAgreesWithTraefik shows the same objects to the real gateway and
 // to the one of tests/chaos, and compares what becomes of the same requests.
 func TestFakeGatewayAgreesWithTraefik(t *testing.T) {
-	b := start(t)
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	t.Cleanup(cancel)
-	namespace := namespaceOf(t)
-	require.NoError(t, b.DeployDemo(ctx, namespace))
-	t.Cleanup(func() { require.NoError(t, b.RemoveDemo(context.Background(), namespace)) })
-	stage := &stage{t: t, ctx: ctx, Bed: b, namespace: namespace}
-	stage.prepare()
-	const prefix = "nginx.ingress.kubernetes.io/canary"
-	by := func(pairs ...string) map[string]string {
-		notes := map[string]string{prefix: "true"}
-		for i := 0; i < len(pairs); i += 2 {
-			notes[prefix+pairs[i]] = pairs[i+1]
-		}
-		return notes
-	}
+	stage := newStage(t)
 	for name, a := range map[string]arrangement{
 		"weight 30":                     {notes: by("-weight", "30")},
 		"weight 5":                      {notes: by("-weight", "5")},
@@ -72,6 +79,11 @@ func TestFakeGatewayAgreesWithTraefik(t *testing.T) {
 		"stable terminating, weight 30": {notes: by("-weight", "30"), stable: terminating},
 		"all terminating":               {notes: by("-weight", "30"), stable: terminating, canary: terminating},
 		"header that fits":              {notes: by("-by-header", "user-agent", "-by-header-value", "android", "-weight", "0"), android: true},
+		"pattern that fits":             {notes: by("-by-header", "x-track", "-by-header-pattern", "be.a$", "-weight", "0"), sends: "X-Track=a beta"},
+		"pattern that does not fit":     {notes: by("-by-header", "x-track", "-by-header-pattern", "^be.a", "-weight", "100"), sends: "X-Track=a beta", stable: absent},
+		"cookie":                        {notes: by("-by-cookie", "beta", "-weight", "0"), sends: "Cookie=a=b; beta=always"},
+		"never by header":               {notes: by("-by-header", "x-track", "-weight", "50"), sends: "X-Track=never"},
+		"never by cookie":               {notes: by("-by-cookie", "beta", "-weight", "50"), sends: "Cookie=beta=never"},
 		"header that does not fit":      {notes: by("-by-header", "user-agent", "-by-header-value", "android", "-weight", "0")},
 		"header, canary terminating":    {notes: by("-by-header", "user-agent", "-by-header-value", "android", "-weight", "0"), android: true, canary: terminating},
 	} {
@@ -80,7 +92,7 @@ func TestFakeGatewayAgreesWithTraefik(t *testing.T) {
 			stage.show(a)
 			want := stage.fake(a)
 			// The real one takes changes with its lag: what it does in the end counts.
-			err := harness.Await(ctx, "Traefik does as the fake one", func(context.Context) (bool, error) {
+			err := harness.Await(stage.ctx, "Traefik does as the fake one", func(context.Context) (bool, error) {
 				got := stage.real(a)
 				if got != want {
 					return false, fmt.Errorf("Traefik: %+v, the fake one: %+v", got, want)
@@ -107,6 +119,20 @@ type stage struct {
 	namespace string
 	v1, v2    []string
 	ingress   *netv1.Ingress
+}
+
+// newStage deploys what a stage needs.
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	b := start(t)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	t.Cleanup(cancel)
+	namespace := namespaceOf(t)
+	require.NoError(t, b.DeployDemo(ctx, namespace))
+	t.Cleanup(func() { require.NoError(t, b.RemoveDemo(context.Background(), namespace)) })
+	s := &stage{t: t, ctx: ctx, Bed: b, namespace: namespace}
+	s.prepare()
+	return s
 }
 
 // prepare runs one pod of each version more, and takes the endpoints of the
@@ -207,8 +233,8 @@ func (s *stage) fake(a arrangement) fate {
 		<-changed
 	}
 	r := oracle.Request{Path: harness.Path, Header: http.Header{}}
-	if a.android {
-		r.Header.Set("User-Agent", "android")
+	if name, value, ok := strings.Cut(a.header(), "="); ok {
+		r.Header.Set(name, value)
 	}
 	var f fate
 	for range asked {
@@ -227,8 +253,8 @@ func (s *stage) fake(a arrangement) fate {
 // real asks one replica of Traefik.
 func (s *stage) real(a arrangement) fate {
 	cohort := harness.Everyone
-	if a.android {
-		cohort = harness.Android + ":user-agent=android"
+	if header := a.header(); header != "" {
+		cohort = "some:" + header
 	}
 	out, err := s.Sandbox.Command(s.ctx, s.Programs.Load, "--url", "http://"+s.Sandbox.State().Gateways[0]+harness.Path, "--cohort", cohort,
 		"--requests", fmt.Sprint(asked), "--duration", "20s", "--clients", "1", "--rate", "400", "--post", "0", "-o", "json").Output()

@@ -42,7 +42,9 @@ var measurements = []measurement{
 	{"mass", "many rollouts at once, confirmed by the gateway", 15 * time.Minute, measureMass},
 	{"mass-grace", "the same, without asking the gateway", 15 * time.Minute, measureMassGrace},
 	{"held", "many held rollouts", 30 * time.Minute, measureHeld},
-	{"bypass", "image changes held by the webhook, Rollouts at rest", 30 * time.Minute, measureBypass},
+	{"bypass", "image changes held by the webhook", 15 * time.Minute, measureBypass},
+	{"bypass-slips", "image changes while the webhook is away", 15 * time.Minute, measureSlips},
+	{"bypass-rest", "many Rollouts at rest", 40 * time.Minute, measureRest},
 	{"restart", "the worker is killed with rollouts under way", 15 * time.Minute, measureRestart},
 }
 

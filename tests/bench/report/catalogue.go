@@ -38,15 +38,19 @@ const (
 	RestartFirst     = "restart.first"
 	RestartAll       = "restart.all"
 	BypassWrite      = "bypass.write"
+	BypassWriteP99   = "bypass.write.p99"
 	BypassHeldP50    = "bypass.held.p50"
 	BypassHeldP99    = "bypass.held.p99"
 	BypassStart      = "bypass.workflow"
 	BypassFirst      = "bypass.canary"
 	BypassTold       = "bypass.told"
+	BypassToldMax    = "bypass.told.max"
 	BypassTaken      = "bypass.taken-back"
 	BypassSlipped    = "bypass.slipped"
-	BypassRequests   = "bypass.idle-requests"
-	BypassMemory     = "bypass.memory"
+	BypassSlippedMax = "bypass.slipped.max"
+	BypassRequests   = "bypass.rest.requests"
+	BypassLease      = "bypass.rest.lease"
+	BypassMemory     = "bypass.rest.memory"
 )
 
 // The units.
@@ -114,15 +118,19 @@ var catalogue = []definition{
 	{RestartFirst, "worker killed: first progress after restart", seconds, 3, Peers{"18.8", "20.1", "29.5"}},
 	{RestartAll, "  until every rollout has gone on", seconds, 0, Peers{}},
 	{BypassWrite, "bypass mode: write of an image without a Rollout, p50", milliseconds, 0, Peers{}},
+	{BypassWriteP99, "  p99", milliseconds, 0, Peers{}},
 	{BypassHeldP50, "  the same, held by the webhook, p50", milliseconds, 0, Peers{}},
 	{BypassHeldP99, "  p99", milliseconds, 0, Peers{}},
 	{BypassStart, "  image change to workflow started, median", milliseconds, 0, Peers{}},
 	{BypassFirst, "  image change to the first canary pod created, median", milliseconds, 0, Peers{}},
-	{BypassTold, "  a hold to its being readable in the Rollout, at most", milliseconds, 0, Peers{}},
+	{BypassTold, "  a hold to its being readable in the Rollout, median", milliseconds, 0, Peers{}},
+	{BypassToldMax, "  slowest", milliseconds, 0, Peers{}},
 	{BypassTaken, "  webhook away: image change to taken back, median", milliseconds, 0, Peers{}},
-	{BypassSlipped, "  pods that slip through meanwhile, at most", none, 0, Peers{}},
-	{BypassRequests, "  API requests per idle Rollout and hour", none, 0, Peers{}},
-	{BypassMemory, "  memory of the watcher with many idle Rollouts", mebibytes, 0, Peers{}},
+	{BypassSlipped, "  pods of 5 that slip through meanwhile, median", none, 0, Peers{}},
+	{BypassSlippedMax, "  at most", none, 0, Peers{}},
+	{BypassRequests, "  API requests per Rollout at rest and hour, lease not counted", none, 0, Peers{}},
+	{BypassLease, "  those of the watcher for its lease, per hour", none, 0, Peers{}},
+	{BypassMemory, "  memory of the watcher with many Rollouts at rest", mebibytes, 0, Peers{}},
 }
 
 // unexplained is said of a target that is missed for the first time.

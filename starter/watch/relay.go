@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sluice.dev/sluice/starter/control"
@@ -47,12 +48,28 @@ func (w *Watcher) relayApproval(ctx context.Context, s *subject) error {
 		s.rollout.Steps[step-1].State != workflows.StepPaused {
 		return nil
 	}
+	if s.before.CurrentStepState == projection.StepReady && c.LastUpdateTime != nil && c.LastUpdateTime.Unix() == s.rollout.Since.Unix() {
+		// We have told so ourselves: it was taken, and the news are on their way.
+		s.ready(step)
+		return nil
+	}
 	who := authorOf(s.obj, "status", "canaryStatus", "currentStepState")
 	if !who.somebody() {
 		return nil
 	}
 	m := workflows.Message{Step: step, By: who.manager, Reason: "status.canaryStatus.currentStepState was set to StepReady"}
-	return w.sendPatched(ctx, s, workflows.VerbPromote, m, who.String())
+	err := w.sendPatched(ctx, s, workflows.VerbPromote, m, who.String())
+	if s.accepted {
+		s.ready(step)
+	}
+	return err
+}
+
+// ready lets the status tell that the hold of a step was released until the
+// rollout tells how it goes on.
+func (s *subject) ready(step int) {
+	s.rollout.Steps = slices.Clone(s.rollout.Steps)
+	s.rollout.Steps[step-1].State = workflows.StepReady
 }
 
 // relayJump makes a jump of a nextStepIndex that was patched to another step than
@@ -167,6 +184,7 @@ func (w *Watcher) send(ctx context.Context, s *subject, verb workflows.Verb, m w
 	case err != nil:
 		return "", fmt.Errorf("relaying %s by %s: %w", verb, m.By, err)
 	default:
+		s.accepted = true
 		w.Log.Info("relayed", "rollout", s.key.String(), "verb", verb, "by", m.By, "answer", answer.Text)
 	}
 	w.mu.Lock()

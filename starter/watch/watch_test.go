@@ -317,6 +317,30 @@ func TestRefusedApprovalCanBeGivenAgainAtOnce(t *testing.T) {
 	})
 }
 
+func TestApprovalStaysUntilTheRolloutGoesOn(t *testing.T) {
+	inBench(t, nil, func(b *bench) {
+		b.rolling()
+		b.approve()
+		s := b.look()
+		require.Equal(t, projection.StepReady, s.CurrentStepState)
+		require.Equal(t, projection.StepReady, s.CanaryStatus.CurrentStepState)
+		require.Contains(t, s.Message, "approved")
+		require.Len(t, b.temporal.sent, 1, "what the status tells is no other approval")
+
+		next := holdingAt(2)
+		next.Since = next.Since.Add(time.Minute)
+		b.tellNews(next)
+		require.Equal(t, projection.StepPaused, b.look().CurrentStepState)
+		back := holdingAt(1) // after a jump
+		back.Since = next.Since.Add(time.Minute)
+		b.tellNews(back)
+		require.Equal(t, projection.StepPaused, b.look().CurrentStepState)
+		b.approve()
+		require.Equal(t, projection.StepReady, b.look().CurrentStepState)
+		require.Len(t, b.temporal.sent, 2)
+	})
+}
+
 func TestApprovalHasOneIdentityForAllReplicas(t *testing.T) {
 	inBench(t, nil, func(b *bench) {
 		b.rolling()

@@ -61,6 +61,9 @@ func (s *Status) progress(c *CanaryStatus, r *workflows.Status, step, steps int)
 
 // hold says what a step waits for.
 func hold(r *workflows.Status, step, steps int) string {
+	if step-1 < len(r.Steps) && r.Steps[step-1].State == workflows.StepReady {
+		return fmt.Sprintf("Rollout is in step(%d/%d), and it was approved", step, steps)
+	}
 	if measuring(r, step) {
 		return fmt.Sprintf("Rollout is in step(%d/%d), and its metrics are measured: %s", step, steps, r.Steps[step-1].Metrics)
 	}

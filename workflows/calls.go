@@ -134,9 +134,11 @@ func (r *run) call(ctx workflow.Context, op plan.Operation) workflow.Future {
 func (r *run) callInspect(ctx workflow.Context) (preflight.Observed, error) {
 	callCtx, cancel := workflow.WithCancel(r.forward(ctx, inspectTimeout, "check "+r.in.Rollout.Workload.Name))
 	defer cancel()
-	future := workflow.ExecuteActivity(callCtx, checks.InspectRelease, preflight.InspectRequest{
-		ID: r.id(), WorkflowID: r.workflowID, Rollout: r.in.Rollout, Change: r.change,
-	})
+	req := preflight.InspectRequest{ID: r.id(), WorkflowID: r.workflowID, Rollout: r.in.Rollout, Change: r.change}
+	if origin := r.in.Origin; origin != nil {
+		req.WorkloadUID, req.Revision = origin.WorkloadUID, origin.Revision
+	}
+	future := workflow.ExecuteActivity(callCtx, checks.InspectRelease, req)
 	if err := r.await(ctx, future); err != nil {
 		return preflight.Observed{}, err
 	}

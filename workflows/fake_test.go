@@ -45,6 +45,9 @@ type cluster struct {
 	// metadata of the canary.
 	metadata config.Metadata
 
+	// inspected is what the preflight was asked.
+	inspected preflight.InspectRequest
+
 	held     string
 	weight   int
 	route    bool
@@ -84,6 +87,7 @@ func (c *cluster) InspectRelease(ctx context.Context, req preflight.InspectReque
 	if err := c.do(ctx, release.Ref{}, "inspect"); err != nil {
 		return preflight.Observed{}, err
 	}
+	c.inspected = req
 	return preflight.Observed{
 		Ref:      release.Ref{ID: req.ID, Namespace: "shop", Workload: req.Rollout.Workload, Service: "demo", Ingress: "demo", Class: "nginx"},
 		Replicas: 5, Ready: 5, StableRevision: "v1", CanaryRevision: "v2", StableReplicaSet: "demo-1",

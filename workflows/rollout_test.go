@@ -189,6 +189,18 @@ func TestRefusedTouchesNothing(t *testing.T) {
 	require.Empty(t, b.cluster.ops())
 }
 
+func TestPreflightIsAskedForWhatTheRolloutWasStartedFor(t *testing.T) {
+	b := newBench(t)
+	b.signal(time.Minute, workflows.VerbAbort, nil)
+	_, err := b.execute(workflows.Input{
+		Cluster: "default", Rollout: seed(), Change: workload.Change{Current: true},
+		Origin: &workflows.Origin{WorkloadUID: "u1", Revision: "r1"},
+	})
+	require.NoError(t, err)
+	require.Equal(t, "u1", b.cluster.inspected.WorkloadUID)
+	require.Equal(t, "r1", b.cluster.inspected.Revision)
+}
+
 func TestDeadlineWithPolicyPauseThenRetry(t *testing.T) {
 	b := newBench(t)
 	blocked := true

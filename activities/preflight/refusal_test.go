@@ -36,6 +36,12 @@ var refusals = []struct {
 		object: "Deployment shop/demo spec.paused", problem: "somebody paused it"},
 	{name: "current template that is not held", request: func(r *preflight.InspectRequest) { r.Change = workload.Change{Current: true} },
 		object: "Deployment shop/demo spec.paused", problem: "it is not held"},
+	{name: "another workload of the name", edit: func(d *appsv1.Deployment) { d.UID, d.Spec.Paused = "u2", true }, request: func(r *preflight.InspectRequest) {
+		r.Change, r.WorkloadUID = workload.Change{Current: true}, "u1"
+	}, object: "Deployment shop/demo", problem: "not the one that the rollout was started for"},
+	{name: "another template than it was started for", edit: func(d *appsv1.Deployment) { d.Spec.Paused = true }, request: func(r *preflight.InspectRequest) {
+		r.Change, r.Revision = workload.Change{Current: true}, "0123456789"
+	}, object: "Deployment shop/demo spec.template", problem: "not revision 0123456789"},
 	{name: "recreate", edit: func(d *appsv1.Deployment) {
 		d.Spec.Strategy = appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}
 	}, object: "Deployment shop/demo spec.strategy", problem: "Recreate"},

@@ -18,6 +18,10 @@ type InspectRequest struct {
 	WorkflowID string          `json:"workflowId"`
 	Rollout    config.Rollout  `json:"rollout"`
 	Change     workload.Change `json:"change"`
+	// WorkloadUID and Revision are the workload and the template that the rollout
+	// was started for; empty where it names its change itself.
+	WorkloadUID string `json:"workloadUID,omitempty"`
+	Revision    string `json:"revision,omitempty"`
 }
 
 // Observed is what the preflight found: the input of the planner.

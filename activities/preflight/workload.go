@@ -79,6 +79,10 @@ func (i *inspection) checkWorkload() error {
 	}
 	switch {
 	case i.record != nil:
+	case i.req.WorkloadUID != "" && string(d.UID) != i.req.WorkloadUID:
+		i.refuse(object, "it is not the one that the rollout was started for: that was deleted", "nothing: a change of this one starts its own rollout")
+	case i.req.Revision != "" && workload.Revision(d.Spec.Template) != i.req.Revision:
+		i.refuse(object+" spec.template", fmt.Sprintf("it is not revision %s, which the rollout was started for", i.req.Revision), "nothing: the present template has its own rollout")
 	case i.req.Change.Current && !d.Spec.Paused:
 		i.refuse(object+" spec.paused", "its present template is to be released, but it is not held: it rolls out already", "let a rollout change the template (--image, --set-env), or pause the Deployment before it is changed")
 	case !i.req.Change.Current && d.Spec.Paused:

@@ -75,6 +75,7 @@ func Dial(ctx context.Context, options client.Options, from string) (*Client, er
 		// The SDK tells of every retry; a person wants the outcome.
 		options.Logger = sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
 	}
+	Prepare(&options)
 	c := New(nil, Options{
 		Address: options.HostPort, AddressFrom: from, Namespace: options.Namespace, Converter: options.DataConverter,
 	})

@@ -30,6 +30,9 @@ type Run struct {
 type StartOptions struct {
 	// Link to what started it, such as a CI job; the Temporal UI shows it.
 	Link string
+	// RequestID makes a start that is sent twice act once, also when the rollout
+	// has ended meanwhile; random where empty.
+	RequestID string
 }
 
 // Start starts a rollout. Where the workload has an open one the error is
@@ -56,7 +59,7 @@ func (c *Client) Start(ctx context.Context, in workflows.Input, opts StartOption
 	} else {
 		run.Warnings = append(run.Warnings, known.warning(c.opts.Namespace))
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(withRequestID(ctx, opts.RequestID), callTimeout)
 	defer cancel()
 	started, err := c.temporal.ExecuteWorkflow(ctx, start, workflows.WorkflowType, in)
 	var open *serviceerror.WorkflowExecutionAlreadyStarted

@@ -44,6 +44,20 @@ func TestStart(t *testing.T) {
 	require.True(t, sentInput(t, got).SearchAttributes)
 }
 
+func TestStartCarriesItsRequestID(t *testing.T) {
+	var got *workflowservice.StartWorkflowExecutionRequest
+	c := newClient(t, &frontend{start: starts(&got)})
+
+	_, err := c.Start(t.Context(), testInput(), StartOptions{RequestID: "r1"})
+	require.NoError(t, err)
+	require.Equal(t, "r1", got.GetRequestId())
+
+	_, err = c.Start(t.Context(), testInput(), StartOptions{})
+	require.NoError(t, err)
+	require.NotEmpty(t, got.GetRequestId())
+	require.NotEqual(t, "r1", got.GetRequestId())
+}
+
 func sentInput(t *testing.T, r *workflowservice.StartWorkflowExecutionRequest) workflows.Input {
 	t.Helper()
 	var in workflows.Input

@@ -43,12 +43,20 @@ func All() []*unstructured.Unstructured {
 	spec := func(t reflect.Type) map[string]any { return schemaOf(t) }
 	both := union(spec(reflect.TypeFor[kruisealpha.Spec]()), spec(reflect.TypeFor[kruisebeta.Spec]()))
 	return []*unstructured.Unstructured{
-		definition(kruise.Group, version("v1beta1", both, true), version("v1alpha1", both, false)),
-		definition(own.Group, version("v1alpha1", spec(reflect.TypeFor[own.Spec]()), true)),
+		definition(kruise.Group, nil, version("v1beta1", both, true), version("v1alpha1", both, false)),
+		definition(own.Group, []any{ShortName}, version("v1alpha1", spec(reflect.TypeFor[own.Spec]()), true)),
 	}
 }
 
-func definition(group string, versions ...any) *unstructured.Unstructured {
+// ShortName of Rollouts of our own group: where both definitions are installed,
+// the plural name alone means those of Kruise's.
+const ShortName = "slr"
+
+func definition(group string, shortNames []any, versions ...any) *unstructured.Unstructured {
+	names := map[string]any{"kind": "Rollout", "listKind": "RolloutList", "plural": Resource, "singular": "rollout"}
+	if len(shortNames) > 0 {
+		names["shortNames"] = shortNames
+	}
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": Definitions.GroupVersion().String(),
 		"kind":       "CustomResourceDefinition",
@@ -59,7 +67,7 @@ func definition(group string, versions ...any) *unstructured.Unstructured {
 		"spec": map[string]any{
 			"group":      group,
 			"scope":      "Namespaced",
-			"names":      map[string]any{"kind": "Rollout", "listKind": "RolloutList", "plural": Resource, "singular": "rollout"},
+			"names":      names,
 			"conversion": map[string]any{"strategy": "None"},
 			"versions":   versions,
 		},

@@ -59,6 +59,13 @@ func TestOwnVersionKnowsWhatKruiseLacks(t *testing.T) {
 	property(t, version, append(match, "headers")...)
 }
 
+func TestOnlyOurOwnGroupHasAShortName(t *testing.T) {
+	for i, want := range []any{nil, []any{"slr"}} {
+		names := crds.All()[i].Object["spec"].(map[string]any)["names"].(map[string]any)
+		require.Equal(t, want, names["shortNames"])
+	}
+}
+
 func TestInstallLeavesOthersDefinitionsAlone(t *testing.T) {
 	theirs := crds.All()[0]
 	theirs.SetLabels(nil)

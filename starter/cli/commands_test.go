@@ -13,6 +13,17 @@ import (
 	"sluice.dev/sluice/workflows"
 )
 
+func TestCRDsArePrintedSoThatTheyCanBeApplied(t *testing.T) {
+	b := newBench(t)
+	require.Equal(t, ExitOK, b.run("crds"), b.err)
+	require.Contains(t, b.out, "name: rollouts.sluice.dev")
+	require.NotContains(t, b.out, "rollouts.kruise.io", "it may be Kruise's")
+
+	require.Equal(t, ExitOK, b.run("crds", "--all"), b.err)
+	require.Contains(t, b.out, "name: rollouts.sluice.dev")
+	require.Contains(t, b.out, "name: rollouts.rollouts.kruise.io")
+}
+
 func TestList(t *testing.T) {
 	b := newBench(t)
 	b.control.rows = []control.Row{

@@ -1,5 +1,7 @@
 package kruise
 
+import "cmp"
+
 // Group is the API group of both versions.
 const Group = "rollouts.kruise.io"
 
@@ -10,6 +12,17 @@ const (
 	// AnnotationTrafficRouting names a TrafficRouting object in v1alpha1.
 	AnnotationTrafficRouting = Group + "/trafficrouting"
 )
+
+// RolloutID is an annotation of a workload that numbers its releases: where it is
+// set, only a change of it makes a new template a release. As a label of the
+// workload it is told in the status only.
+const RolloutID = Group + "/rollout-id"
+
+// RolloutIDOf returns the number of the release that a workload is at; empty where
+// it has none.
+func RolloutIDOf(annotations, labels map[string]string) string {
+	return cmp.Or(annotations[RolloutID], labels[RolloutID])
+}
 
 // CookieHeader is the name of the header match that stands for a cookie in
 // Kruise documents: its value is the name of the cookie.

@@ -8,11 +8,13 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/config"
+	"sluice.dev/sluice/config/kruise"
 )
 
 // LabelClass says which watcher a Rollout belongs to.
@@ -96,7 +98,9 @@ var ours = []string{release.AnnotationRelease, release.AnnotationHold, release.A
 
 // keepMarks begins with the marks of the object before: a replacement of the
 // whole object must not lose them. Only a template that waits is withdrawn by
-// taking its mark away, beside a template that stays.
+// taking its mark away, beside a template that stays. One that has just been put
+// aside in this very write is kept: the API server asks again where another
+// webhook changes the object, too.
 func (j *judgement) keepMarks() {
 	j.marks = map[string]string{}
 	for _, key := range ours {
@@ -104,9 +108,23 @@ func (j *judgement) keepMarks() {
 			j.marks[key] = value
 		}
 	}
-	if _, kept := j.New.Annotations[release.AnnotationQueued]; !kept && !j.changed {
+	text, kept := j.New.Annotations[release.AnnotationQueued]
+	switch {
+	case j.changed:
+	case !kept:
 		delete(j.marks, release.AnnotationQueued)
+	case waits(j.New.Annotations):
+		j.marks[release.AnnotationQueued] = text
 	}
+}
+
+// waits says that annotations carry a template that can wait: one whose content is
+// what its revision names.
+func waits(annotations map[string]string) bool {
+	queued, err := release.QueuedIn(annotations)
+	var template corev1.PodTemplateSpec
+	return err == nil && queued != nil && json.Unmarshal(queued.Template, &template) == nil &&
+		workload.Revision(template) == queued.Revision
 }
 
 // writeMarks adds to the write what its annotations of ours lack.
@@ -155,9 +173,16 @@ func (j *judgement) closed() {
 	case j.queued != nil && j.queued.Revision == j.revision():
 		// It waits for its turn already; a loop that applies it again changes nothing.
 		j.verdict.Patch.Set(j.Old.Spec.Template, "spec", "template")
-	case j.Governor != nil:
+	case j.Governor != nil && !j.sameID():
 		j.holdNew()
 	}
+}
+
+// sameID says that a new template is no change, because the workload has a
+// rollout-id and keeps it. What is held or waits already is not released by it.
+func (j *judgement) sameID() bool {
+	id := j.New.Annotations[kruise.RolloutID]
+	return id != "" && id == j.Old.Annotations[kruise.RolloutID] && j.hold == nil && j.queued == nil
 }
 
 // holdNew adds the hold to the write.

@@ -12,6 +12,7 @@ import (
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/config"
+	"sluice.dev/sluice/config/kruise"
 	"sluice.dev/sluice/starter/watch/admission"
 )
 
@@ -158,6 +159,69 @@ func TestThirdTemplate(t *testing.T) {
 			require.Equal(t, "v1", d.Spec.Template.Spec.Containers[0].Image)
 		}
 	})
+}
+
+// TestSecondCallKeepsWhatWasPutAside asks again about the same write, as the API
+// server does where another webhook has changed the object after the first answer.
+func TestSecondCallKeepsWhatWasPutAside(t *testing.T) {
+	third := func(old *appsv1.Deployment) *appsv1.Deployment {
+		d := old.DeepCopy()
+		d.Spec.Template.Spec.Containers[0].Image = "v3"
+		return d
+	}
+	cases := map[string]admission.Change{
+		"queue":                   {Old: held("v2", false), New: third(held("v2", false)), Governor: with(config.PolicyQueue)},
+		"while it is made stable": {Old: held("v2", true), New: third(held("v2", true)), Governor: governor},
+		"no Rollout of its class": {Old: held("v2", true), New: third(held("v2", true))},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			first, _ := admitted(t, c)
+			require.Contains(t, first.Annotations, release.AnnotationQueued)
+			c.New = first.DeepCopy()
+			c.New.Labels = map[string]string{"by": "another webhook"}
+			second, _ := admitted(t, c)
+			require.Equal(t, first.Annotations[release.AnnotationQueued], second.Annotations[release.AnnotationQueued])
+			require.Equal(t, "v2", second.Spec.Template.Spec.Containers[0].Image)
+		})
+	}
+}
+
+func TestWhatCannotWaitIsNotKept(t *testing.T) {
+	for _, text := range []string{"{", release.Text(release.Queued{Revision: "other", Template: []byte("{}")}), release.Text(release.Queued{Revision: "none"})} {
+		next := deployment("v1", nil)
+		next.Annotations[release.AnnotationQueued] = text
+		d, _ := admitted(t, admission.Change{Old: deployment("v1", nil), New: next, Governor: governor})
+		require.NotContains(t, d.Annotations, release.AnnotationQueued)
+	}
+}
+
+func TestRolloutIDGatesWhatIsAChange(t *testing.T) {
+	numbered := func(image, id string, marks map[string]any) *appsv1.Deployment {
+		d := deployment(image, marks)
+		if id != "" {
+			d.Annotations[kruise.RolloutID] = id
+		}
+		return d
+	}
+	hold := map[string]any{release.AnnotationHold: release.Hold{Revision: revision("v2")}}
+	waiting := map[string]any{release.AnnotationQueued: release.Queued{Revision: revision("v2")}}
+	cases := map[string]struct {
+		old, next *appsv1.Deployment
+		held      bool
+	}{
+		"the same":                   {numbered("v1", "7", nil), numbered("v2", "7", nil), false},
+		"another":                    {numbered("v1", "7", nil), numbered("v2", "8", nil), true},
+		"the first":                  {numbered("v1", "", nil), numbered("v2", "7", nil), true},
+		"the last is taken away":     {numbered("v1", "7", nil), numbered("v2", "", nil), true},
+		"another of one template":    {numbered("v1", "7", nil), numbered("v1", "8", nil), false},
+		"the same while one is held": {numbered("v2", "7", hold), numbered("v3", "7", hold), true},
+		"the same while one waits":   {numbered("v1", "7", waiting), numbered("v3", "7", waiting), true},
+	}
+	for name, c := range cases {
+		d, _ := admitted(t, admission.Change{Old: c.old, New: c.next, Governor: governor})
+		require.Equal(t, c.held, d.Spec.Paused, name)
+	}
 }
 
 func TestLoopsThatApplyAgain(t *testing.T) {

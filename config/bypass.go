@@ -18,8 +18,27 @@ const (
 	// deleted or disabled: finish, rollback or hold.
 	AnnotationOnDelete = own.Group + "/on-delete"
 	// AnnotationReleaseAgain names a revision that was aborted and may go again.
+	// It is taken away when that one goes.
 	AnnotationReleaseAgain = own.Group + "/release-again"
+	// AnnotationAborted lists the revisions that were aborted, the newest last,
+	// separated by commas. The watcher keeps it.
+	AnnotationAborted = own.Group + "/aborted"
 )
+
+// maxAborted is how many aborted revisions are remembered.
+const maxAborted = 20
+
+// AbortedOf reads the revisions that were aborted from the annotations of a
+// Rollout.
+func AbortedOf(annotations map[string]string) []string {
+	return strings.FieldsFunc(annotations[AnnotationAborted], func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// AbortedText returns the annotation for aborted revisions, the newest last; the
+// oldest of very many are dropped.
+func AbortedText(revisions []string) string {
+	return strings.Join(revisions[max(0, len(revisions)-maxAborted):], ",")
+}
 
 // Policy is what becomes of a third template while a rollout is open.
 type Policy string
@@ -67,6 +86,7 @@ func bypassAnnotation(r *report, key, value, path string) bool {
 		AnnotationPolicy:       {string(PolicySupersede), string(PolicyQueue), string(PolicyReject)},
 		AnnotationOnDelete:     {string(OnDeleteFinish), string(OnDeleteRollback), string(OnDeleteHold)},
 		AnnotationReleaseAgain: nil,
+		AnnotationAborted:      nil,
 	}
 	values, ok := known[key]
 	if ok && values != nil && !slices.Contains(values, value) {

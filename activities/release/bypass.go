@@ -9,7 +9,8 @@ import (
 // template, and Sluice holds the change.
 const (
 	// LabelBypass is on workloads that have a Rollout object, so that the webhook
-	// is asked about them and about nothing else.
+	// is asked about them and about nothing else. Its value says which class of
+	// watchers asks: BypassValue.
 	LabelBypass = "sluice.dev/has-rollout"
 	// AnnotationHold is a Hold as JSON, from the write that changed the template
 	// to the moment at which a rollout takes it over.
@@ -20,6 +21,17 @@ const (
 	// WatchManager is the name under which the watcher writes.
 	WatchManager = "sluice-watch"
 )
+
+// BypassUnclassed is the value of LabelBypass where Rollouts have no class.
+const BypassUnclassed = "true"
+
+// BypassValue is the value of LabelBypass for a class of Rollouts.
+func BypassValue(class string) string {
+	if class == "" {
+		return BypassUnclassed
+	}
+	return class
+}
 
 // Hold says who has changed a template, and what the hold has changed with it.
 type Hold struct {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // Watch is what only `sluice watch` needs.
@@ -25,6 +26,9 @@ type Watch struct {
 	// MetricsAddress serves /metrics, /healthz and /readyz; nothing where empty.
 	MetricsAddress string `mapstructure:"metricsAddress"`
 }
+
+// unclassed is what workloads whose Rollouts have no class are labelled with.
+const unclassed = "true"
 
 // watchOptions are those of the watcher alone.
 var watchOptions = []option{
@@ -49,6 +53,9 @@ func (w *Watch) complete(wrong func(key, format string, args ...any)) {
 	}
 	if w.WebhookURL != "" && !strings.HasPrefix(w.WebhookURL, "https://") {
 		wrong("watch.webhookURL", "%q is not reached by the API server: write https://HOST:PORT", w.WebhookURL)
+	}
+	if w.Class != "" && len(validation.IsDNS1123Label(w.Class)) > 0 || w.Class == unclassed {
+		wrong("watch.class", "%q cannot be a class: write small letters, digits and dashes, and not %s", w.Class, unclassed)
 	}
 	if w.FailurePolicy != "Ignore" && w.FailurePolicy != "Fail" {
 		wrong("watch.failurePolicy", "unknown policy %q: write Ignore or Fail", w.FailurePolicy)

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -63,7 +64,9 @@ func openCaches(ctx context.Context, w *Watcher) error {
 	if len(c.resources) == 0 {
 		return fmt.Errorf("the cluster knows no Rollouts: install their definitions with `sluice crds --install`")
 	}
-	labelled := func(o *metav1.ListOptions) { o.LabelSelector = release.LabelBypass }
+	labelled := func(o *metav1.ListOptions) {
+		o.LabelSelector = release.LabelBypass + "=" + release.BypassValue(w.Class)
+	}
 	for _, ns := range namespaces {
 		c.workloads = append(c.workloads, appsinformers.NewFilteredDeploymentInformer(w.Kube, ns, 0, cache.Indexers{}, labelled))
 	}
@@ -144,6 +147,17 @@ func (w *Watcher) enqueueRollout(group string, obj any) {
 		return
 	}
 	w.queue.Add(key{group, m.GetNamespace(), m.GetName()})
+	if r, ok := m.(*unstructured.Unstructured); ok {
+		kind, name := workloadRef(r)
+		w.enqueueOf(r.GetNamespace(), kind, name)
+	}
+}
+
+// enqueueOf looks at all Rollouts of a workload.
+func (w *Watcher) enqueueOf(namespace, kind, name string) {
+	for _, r := range w.caches.of(namespace, kind, name) {
+		w.queue.Add(keyOf(r))
+	}
 }
 
 func (w *Watcher) enqueueWorkload(obj any) {
@@ -151,9 +165,7 @@ func (w *Watcher) enqueueWorkload(obj any) {
 	if m == nil {
 		return
 	}
-	for _, r := range w.caches.of(m.GetNamespace(), "Deployment", m.GetName()) {
-		w.queue.Add(keyOf(r))
-	}
+	w.enqueueOf(m.GetNamespace(), "Deployment", m.GetName())
 }
 
 func metaOf(obj any) metav1.Object {
@@ -205,16 +217,11 @@ func (c *caches) of(namespace, kind, name string) []*unstructured.Unstructured {
 	return found
 }
 
-// older orders Rollouts by age, then by name.
+// older orders Rollouts by age, then by name, then by group.
 func older(a, b *unstructured.Unstructured) int {
-	at, bt := a.GetCreationTimestamp(), b.GetCreationTimestamp()
-	if n := at.Compare(bt.Time); n != 0 {
-		return n
-	}
-	if a.GetName() < b.GetName() {
-		return -1
-	}
-	return 1
+	return cmp.Or(
+		a.GetCreationTimestamp().Compare(b.GetCreationTimestamp().Time),
+		cmp.Compare(a.GetName(), b.GetName()), cmp.Compare(keyOf(a).group, keyOf(b).group))
 }
 
 // rollout returns a copy of a Rollout; nil where there is none.

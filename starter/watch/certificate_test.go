@@ -185,7 +185,7 @@ func TestRegistrationThatSomebodyHasChangedIsMended(t *testing.T) {
 		have, err := hooks.Get(t.Context(), "sluice-watch", metav1.GetOptions{})
 		require.NoError(t, err)
 		want := have.DeepCopy().Webhooks
-		require.Equal(t, "sluice.dev/has-rollout", want[0].ObjectSelector.MatchExpressions[0].Key, "no other object is asked about")
+		require.Equal(t, map[string]string{"sluice.dev/has-rollout": "true"}, want[0].ObjectSelector.MatchLabels, "no other object is asked about")
 		require.Equal(t, int32(hookTimeout), *want[0].TimeoutSeconds)
 		require.Equal(t, arv1.Ignore, *want[0].FailurePolicy)
 		have.Webhooks[0].ObjectSelector = nil

@@ -16,6 +16,8 @@ import (
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/workload"
+	"sluice.dev/sluice/starter/control"
+	"sluice.dev/sluice/workflows"
 )
 
 // patch changes the workload by a patch that applies to the version that was
@@ -78,9 +80,9 @@ func (w *Watcher) lift(ctx context.Context, s *subject) error {
 	return w.patch(ctx, s, p)
 }
 
-// takeBack is the backstop: a template that rolls out unheld gives way to the
-// stable one in one write and waits; what has slipped through is replaced by the
-// workload's own controller.
+// takeBack is the backstop: a template that rolls out unheld gives way to the one
+// before, as long as that has pods, in one write and waits; what has slipped
+// through is replaced by the workload's own controller.
 func (w *Watcher) takeBack(ctx context.Context, s *subject) error {
 	live, err := w.Kube.AppsV1().Deployments(s.key.namespace).Get(ctx, s.name, metav1.GetOptions{})
 	if err != nil {
@@ -96,28 +98,20 @@ func (w *Watcher) takeBack(ctx context.Context, s *subject) error {
 	if err != nil {
 		return err
 	}
-	slipped := int32(0)
-	for i := range sets {
-		if workload.Revision(sets[i].Spec.Template) == s.revision {
-			slipped = sets[i].Status.Replicas
-			if wanted := sets[i].Spec.Replicas; wanted != nil {
-				slipped = max(slipped, *wanted) // they are on their way
-			}
-		}
+	template := s.former(sets)
+	if template == nil {
+		// It has replaced the stable pods: to take it back would be a change of what
+		// serves everybody.
+		return nil
 	}
-	stable := templateOf(sets, s.stable())
+	waiting, err := s.queueOf(release.Hold{By: "somebody", Slipped: true})
+	if err != nil {
+		return err
+	}
 	var p kube.Patch
-	if stable == nil {
-		p.Set(true, "spec", "paused")
-		s.mark(&p, release.AnnotationHold, release.Hold{Revision: s.revision, By: "somebody", Slipped: true})
-	} else {
-		waiting, err := s.queueOf(release.Hold{By: "somebody", Slipped: true})
-		if err != nil {
-			return err
-		}
-		p.Set(stable, "spec", "template")
-		s.mark(&p, release.AnnotationQueued, waiting)
-	}
+	p.Set(template, "spec", "template")
+	s.mark(&p, release.AnnotationQueued, waiting)
+	slipped := podsOf(sets, s.revision)
 	revision := s.revision
 	if err := w.patch(ctx, s, p); err != nil {
 		return err
@@ -128,6 +122,52 @@ func (w *Watcher) takeBack(ctx context.Context, s *subject) error {
 	w.Log.Warn(text, "rollout", s.key.String())
 	w.event(ctx, s, warning, "Unheld", text, s.d.ResourceVersion)
 	s.waiting = text
+	return nil
+}
+
+// former returns the template that ran before the present one: the stable one
+// where it has pods, else the only other one that has. It is nil where there is
+// none.
+func (s *subject) former(sets []appsv1.ReplicaSet) *corev1.PodTemplateSpec {
+	others := slices.DeleteFunc(activeOf(sets), func(rs appsv1.ReplicaSet) bool { return workload.Revision(rs.Spec.Template) == s.revision })
+	if stable := templateOf(others, s.stable()); stable != nil || len(others) != 1 {
+		return stable
+	}
+	return new(plain(others[0].Spec.Template))
+}
+
+// podsOf is how many pods a revision has, or will have.
+func podsOf(sets []appsv1.ReplicaSet, revision string) int32 {
+	n := int32(0)
+	for i := range sets {
+		if workload.Revision(sets[i].Spec.Template) != revision {
+			continue
+		}
+		n = sets[i].Status.Replicas
+		if wanted := sets[i].Spec.Replicas; wanted != nil {
+			n = max(n, *wanted) // they are on their way
+		}
+	}
+	return n
+}
+
+// accept tells of a template that has become stable without a hold and without a
+// rollout, while webhook and watcher were away. The status then names it stable.
+func (w *Watcher) accept(ctx context.Context, s *subject) error {
+	if s.rollout != nil || s.stable() == "" || s.revision == s.stable() || s.sameID() || !complete(s.d) {
+		return nil
+	}
+	last, err := w.Control.Status(ctx, s.id)
+	if err != nil && !control.IsNotFound(err) {
+		return err
+	}
+	if err == nil && last.Phase == workflows.PhasePromoted && last.Revision == s.revision {
+		return nil // somebody has rolled it out from the command line meanwhile
+	}
+	s.unheld = replicas(s.d)
+	text := fmt.Sprintf("revision %s rolled out unheld and is stable now (%d pods): is the webhook reachable?", s.revision, s.unheld)
+	w.Log.Warn(text, "rollout", s.key.String())
+	w.event(ctx, s, warning, "Unheld", text, fmt.Sprint("accepted ", s.d.Generation))
 	return nil
 }
 

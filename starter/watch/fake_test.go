@@ -31,6 +31,7 @@ type temporal struct {
 	last    *control.Status
 	away    error
 	started []workflows.Input
+	asked   []string // request IDs of starts
 	sent    []sent
 	refuse  string
 	news    chan control.Status
@@ -43,10 +44,11 @@ type sent struct {
 	id   string
 }
 
-func (f *temporal) Start(_ context.Context, in workflows.Input, _ control.StartOptions) (control.Run, error) {
+func (f *temporal) Start(_ context.Context, in workflows.Input, o control.StartOptions) (control.Run, error) {
 	if f.away != nil {
 		return control.Run{}, f.away
 	}
+	f.asked = append(f.asked, o.RequestID)
 	f.started = append(f.started, in)
 	return control.Run{ID: "id", RunID: "run-1"}, nil
 }
@@ -115,6 +117,8 @@ type bench struct {
 
 var betaRollouts = schema.GroupVersionResource{Group: "rollouts.kruise.io", Version: "v1beta1", Resource: "rollouts"}
 
+var ownRollouts = schema.GroupVersionResource{Group: "sluice.dev", Version: "v1alpha1", Resource: "rollouts"}
+
 const document = `
 apiVersion: rollouts.kruise.io/v1beta1
 kind: Rollout
@@ -127,7 +131,29 @@ spec:
       trafficRoutings: [{service: demo, type: nginx, ingress: {name: demo}}]
 `
 
-var webKey = key{"rollouts.kruise.io", "shop", "web"}
+var (
+	webKey = key{"rollouts.kruise.io", "shop", "web"}
+	ownKey = key{"sluice.dev", "shop", "web"}
+)
+
+// ownObject returns the same Rollout in our own group, made later.
+func ownObject(t *testing.T, change func(*unstructured.Unstructured)) *unstructured.Unstructured {
+	t.Helper()
+	return rolloutObject(t, func(o *unstructured.Unstructured) {
+		o.SetAPIVersion("sluice.dev/v1alpha1")
+		o.SetCreationTimestamp(metav1.Now())
+		ref, _, _ := unstructured.NestedMap(o.Object, "spec", "objectRef", "workloadRef")
+		unstructured.RemoveNestedField(o.Object, "spec", "objectRef")
+		require.NoError(t, unstructured.SetNestedMap(o.Object, ref, "spec", "workloadRef"))
+		require.NoError(t, unstructured.SetNestedMap(o.Object, map[string]any{
+			"steps":           []any{map[string]any{"traffic": "10%", "replicas": int64(1), "pause": map[string]any{}}},
+			"trafficRoutings": []any{map[string]any{"service": "demo", "ingress": map[string]any{"name": "demo"}}},
+		}, "spec", "strategy", "canary"))
+		if change != nil {
+			change(o)
+		}
+	})
+}
 
 // rolloutObject returns the document as the API server would.
 func rolloutObject(t *testing.T, change func(*unstructured.Unstructured)) *unstructured.Unstructured {
@@ -151,8 +177,9 @@ func inBench(t *testing.T, change func(*unstructured.Unstructured), test func(b 
 		b := &bench{t: t, ctx: ctx, server: kubetest.New(kubetest.Deployment(5)), temporal: &temporal{news: make(chan control.Status)}}
 		discovery, ok := b.server.Discovery().(*fakediscovery.FakeDiscovery)
 		require.True(t, ok)
-		discovery.Resources = []*metav1.APIResourceList{{GroupVersion: "rollouts.kruise.io/v1beta1", APIResources: []metav1.APIResource{{Name: "rollouts"}}}}
-		kinds := map[schema.GroupVersionResource]string{betaRollouts: "RolloutList"}
+		known := []metav1.APIResource{{Name: "rollouts"}}
+		discovery.Resources = []*metav1.APIResourceList{{GroupVersion: "rollouts.kruise.io/v1beta1", APIResources: known}, {GroupVersion: "sluice.dev/v1alpha1", APIResources: known}}
+		kinds := map[schema.GroupVersionResource]string{betaRollouts: "RolloutList", ownRollouts: "RolloutList"}
 		b.client = dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds, rolloutObject(t, change))
 		b.Watcher = New(Options{
 			Kube: b.server, Dynamic: b.client, Control: b.temporal, Cluster: "default", Home: "sluice-system", Identity: "me",

@@ -19,6 +19,8 @@ type follower struct {
 	last  *control.Status
 	input *workflows.Input
 	ended bool
+	// relayed are the messages that were answered.
+	relayed map[string]bool
 	// told is the time of the last turn of the story that was told as an event.
 	told time.Time
 }
@@ -43,6 +45,26 @@ func (f *follower) set(status *control.Status, ended bool) {
 	f.ended = f.ended || ended
 }
 
+// answered says that a message was answered.
+func (f *follower) answered(id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.relayed[id]
+}
+
+func (f *follower) answer(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.relayed[id] = true
+}
+
+// over says that there will be no more news.
+func (f *follower) over() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ended
+}
+
 // follower returns the follower of a Rollout; nil where there is none.
 func (w *Watcher) follower(k key) *follower {
 	w.mu.Lock()
@@ -60,7 +82,7 @@ func (w *Watcher) follow(k key, id string) {
 		return
 	}
 	ctx, cancel := context.WithCancel(w.stopped)
-	f := &follower{cancel: cancel}
+	f := &follower{cancel: cancel, relayed: map[string]bool{}}
 	w.followers[k] = f
 	go w.listen(ctx, k, id, f)
 }
@@ -91,16 +113,17 @@ func (w *Watcher) unfollow(k key) {
 	}
 }
 
+// drop forgets everything about a Rollout.
+func (w *Watcher) drop(k key) {
+	w.unfollow(k)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.refusals, k)
+}
+
 // forget drops a follower whose rollout has ended and was told.
 func (w *Watcher) forget(s *subject) {
-	f := w.follower(s.key)
-	if f == nil {
-		return
-	}
-	f.mu.Lock()
-	ended := f.ended
-	f.mu.Unlock()
-	if ended {
+	if f := w.follower(s.key); f != nil && f.over() {
 		w.unfollow(s.key)
 	}
 }

@@ -81,6 +81,8 @@ func (h *Hook) serve(ctx context.Context, w *Watcher) error {
 	if err := h.register(ctx, w, bundle); err != nil {
 		return err
 	}
+	w.hooked.Store(true)
+	defer w.hooked.Store(false)
 	w.Log.Info("holding changes of workloads with a Rollout", "webhook", h.Address)
 	return h.keep(ctx, w, c, failed)
 }
@@ -163,15 +165,15 @@ func (h *Hook) reach(w *Watcher, path string, bundle []byte) arv1.WebhookClientC
 	return config
 }
 
-// mutating is the hold: updates of Deployments that carry our label, and no
-// others.
+// mutating is the hold: updates of Deployments that carry our label, with the
+// value of our class, and no others.
 func (h *Hook) mutating(w *Watcher, bundle []byte) *arv1.MutatingWebhookConfiguration {
 	return &arv1.MutatingWebhookConfiguration{
 		ObjectMeta: metav1.ObjectMeta{Name: w.leaseName()},
 		Webhooks: []arv1.MutatingWebhook{{
 			Name: "hold.sluice.dev", ClientConfig: h.reach(w, admission.PathHold, bundle),
 			Rules:             rules(arv1.Rule{APIGroups: []string{"apps"}, APIVersions: []string{"v1"}, Resources: []string{"deployments"}}, arv1.Update),
-			ObjectSelector:    &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: release.LabelBypass, Operator: metav1.LabelSelectorOpExists}}},
+			ObjectSelector:    &metav1.LabelSelector{MatchLabels: map[string]string{release.LabelBypass: release.BypassValue(w.Class)}},
 			NamespaceSelector: &metav1.LabelSelector{},
 			FailurePolicy:     &h.FailurePolicy, SideEffects: new(arv1.SideEffectClassNone), TimeoutSeconds: new(int32(hookTimeout)),
 			AdmissionReviewVersions: []string{"v1"}, MatchPolicy: new(arv1.Equivalent), ReinvocationPolicy: new(arv1.IfNeededReinvocationPolicy),

@@ -8,8 +8,8 @@ import (
 
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/release"
-	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/config"
+	"sluice.dev/sluice/starter/control"
 	"sluice.dev/sluice/workflows"
 )
 
@@ -35,7 +35,7 @@ func (w *Watcher) leave(ctx context.Context, s *subject) (time.Duration, error) 
 // wind ends a rollout or a hold; left says that something is still there.
 func (w *Watcher) wind(ctx context.Context, s *subject, way config.OnDelete) (left bool, again time.Duration, err error) {
 	switch {
-	case s.record != nil && !w.following(s.key):
+	case s.record != nil && s.rollout == nil:
 		return true, 0, w.find(ctx, s)
 	case s.open():
 		return true, 0, w.end(ctx, s, way)
@@ -43,7 +43,7 @@ func (w *Watcher) wind(ctx context.Context, s *subject, way config.OnDelete) (le
 		return true, 0, nil
 	case s.hold != nil:
 		return true, awayPause, w.dropHold(ctx, s, way)
-	case s.queued != nil && way == config.OnDeleteFinish && s.queued.Revision != s.revision:
+	case s.queued != nil && way == config.OnDeleteFinish && s.queued.Revision != s.revision && !s.aborted(s.queued.Revision, &control.Status{}):
 		return true, 0, w.propose(ctx, s, false)
 	case s.queued != nil:
 		var p kube.Patch
@@ -83,19 +83,30 @@ func (w *Watcher) end(ctx context.Context, s *subject, way config.OnDelete) erro
 }
 
 // dropHold ends a hold without a rollout: the workload rolls out by itself, or
-// has its stable template back.
+// has its stable template back. A revision that was aborted never rolls out this
+// way; where the stable template is lost, too, the workload stays paused.
 func (w *Watcher) dropHold(ctx context.Context, s *subject, way config.OnDelete) error {
-	if way == config.OnDeleteFinish {
+	last, err := w.Control.Status(ctx, s.id)
+	if err != nil && !control.IsNotFound(err) {
+		return err
+	}
+	aborted := s.aborted(s.revision, &last)
+	if way == config.OnDeleteFinish && !aborted {
 		return w.lift(ctx, s)
 	}
 	sets, err := w.replicaSets(ctx, s.d)
 	if err != nil {
 		return err
 	}
-	active := activeOf(sets)
 	var p kube.Patch
-	if len(active) == 1 && workload.Revision(active[0].Spec.Template) != s.revision {
-		p.Set(plain(active[0].Spec.Template), "spec", "template")
+	stable := s.former(sets)
+	switch {
+	case stable != nil:
+		p.Set(stable, "spec", "template")
+	case aborted && !runs(activeOf(sets), s.revision):
+		w.event(ctx, s, warning, "Paused", fmt.Sprintf("revision %s was aborted and the stable template is lost: the workload stays paused", s.revision), s.d.ResourceVersion)
+		s.mark(&p, release.AnnotationHold, nil)
+		return w.patch(ctx, s, p)
 	}
 	if s.d.Spec.Paused && !s.hold.Paused {
 		p.Set(false, "spec", "paused")
@@ -107,8 +118,8 @@ func (w *Watcher) dropHold(ctx context.Context, s *subject, way config.OnDelete)
 // letGo takes our label from the workload, unless another Rollout has it, and
 // our finalizer from the Rollout.
 func (w *Watcher) letGo(ctx context.Context, s *subject) error {
-	winner := w.winner(s.key.namespace, s.kind, s.name)
-	if s.d != nil && s.d.Labels[release.LabelBypass] != "" && winner != nil && winner.GetName() == s.key.name && len(w.caches.of(s.key.namespace, s.kind, s.name)) == 1 {
+	all := w.caches.of(s.key.namespace, s.kind, s.name)
+	if s.d != nil && s.d.Labels[release.LabelBypass] != "" && len(all) == 1 && keyOf(all[0]) == s.key {
 		if err := w.label(ctx, s, nil); err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ const (
 func (w *Watcher) reconcile(ctx context.Context, k key) (time.Duration, error) {
 	obj := w.caches.rollout(k)
 	if obj == nil || !w.Ours(obj) {
-		w.unfollow(k)
+		w.drop(k)
 		return 0, nil
 	}
 	s, err := w.look(ctx, obj)
@@ -39,6 +39,9 @@ func (w *Watcher) reconcile(ctx context.Context, k key) (time.Duration, error) {
 		return 0, err
 	}
 	again, err := w.decide(ctx, s)
+	if err == nil {
+		err = w.remember(ctx, s)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -50,10 +53,7 @@ func (w *Watcher) decide(ctx context.Context, s *subject) (time.Duration, error)
 	switch {
 	case s.deleting(), s.disabled():
 		return w.leave(ctx, s)
-	case s.doc == nil && s.d != nil:
-		// What changes is held until the document is right.
-		return 0, errors.Join(w.claim(ctx, s), w.track(ctx, s))
-	case s.doc == nil:
+	case s.doc == nil && s.d == nil:
 		return 0, nil
 	}
 	if err := w.claim(ctx, s); err != nil {
@@ -69,12 +69,13 @@ func (w *Watcher) decide(ctx context.Context, s *subject) (time.Duration, error)
 		return 0, err
 	}
 	switch {
-	case s.record != nil && !w.following(s.key):
+	case s.record != nil && s.rollout == nil:
 		return 0, w.find(ctx, s)
 	case s.open():
 		return 0, w.relay(ctx, s)
-	case s.record != nil:
-		// The rollout has ended without taking its marks away; its message says so.
+	case s.record != nil, s.doc == nil:
+		// The rollout has ended without taking its marks away, and the status says
+		// so; or what changes is held until the document is right.
 		return 0, nil
 	case s.hold != nil:
 		return w.release(ctx, s)
@@ -83,11 +84,19 @@ func (w *Watcher) decide(ctx context.Context, s *subject) (time.Duration, error)
 	case s.slipping():
 		return 0, w.takeBack(ctx, s)
 	}
-	return 0, w.recall(ctx, s)
+	if err := w.recall(ctx, s); err != nil {
+		return 0, err
+	}
+	return 0, w.accept(ctx, s)
 }
 
-// find looks for the rollout that a workload is marked with.
+// find looks for the rollout that a workload is marked with. Nothing is told
+// before it is known: what people have written to the status would be overwritten.
 func (w *Watcher) find(ctx context.Context, s *subject) error {
+	if f := w.follower(s.key); f != nil && !f.over() {
+		return errWait
+	}
+	w.unfollow(s.key)
 	status, err := w.Control.Status(ctx, s.record.WorkflowID)
 	switch {
 	case control.IsNotFound(err):
@@ -159,10 +168,11 @@ func (w *Watcher) finalizers(ctx context.Context, s *subject, list []string) err
 
 // track puts our label on a workload, so that the webhook is asked about it.
 func (w *Watcher) track(ctx context.Context, s *subject) error {
-	if s.d == nil || s.d.Labels[release.LabelBypass] == "true" {
+	value := release.BypassValue(w.Class)
+	if s.d == nil || s.d.Labels[release.LabelBypass] == value {
 		return nil
 	}
-	return w.label(ctx, s, "true")
+	return w.label(ctx, s, value)
 }
 
 // label sets or removes (null) our label on the workload.

@@ -24,7 +24,12 @@ func (w *Watcher) relay(ctx context.Context, s *subject) error {
 			return err
 		}
 	}
-	for _, relay := range []func(context.Context, *subject) error{w.relayPause, w.relayPlan, w.relayApproval, w.relayJump} {
+	relays := []func(context.Context, *subject) error{w.relayPause, w.relayPlan, w.relayApproval, w.relayJump}
+	if s.doc == nil {
+		// What is written to the status does not depend on the document.
+		relays = []func(context.Context, *subject) error{w.relayApproval, w.relayJump}
+	}
+	for _, relay := range relays {
 		if err := relay(ctx, s); err != nil {
 			return err
 		}
@@ -168,10 +173,11 @@ func (w *Watcher) send(ctx context.Context, s *subject, verb workflows.Verb, m w
 	m.Run = s.rollout.Run
 	sum := sha256.Sum256([]byte(strings.Join([]string{string(s.obj.GetUID()), m.Run, string(verb), fmt.Sprint(m.Step), cause}, "\n")))
 	id := hex.EncodeToString(sum[:16])
-	w.mu.Lock()
-	done := w.relayed[id]
-	w.mu.Unlock()
-	if done {
+	f := w.follower(s.key)
+	if f == nil {
+		return "", errWait
+	}
+	if f.answered(id) {
 		return id, nil
 	}
 	answer, err := w.Control.Send(ctx, s.rollout.WorkflowID, verb, m, control.SendOptions{RequestID: id, Identity: "sluice-watch:" + m.By})
@@ -187,8 +193,6 @@ func (w *Watcher) send(ctx context.Context, s *subject, verb workflows.Verb, m w
 		s.accepted = true
 		w.Log.Info("relayed", "rollout", s.key.String(), "verb", verb, "by", m.By, "answer", answer.Text)
 	}
-	w.mu.Lock()
-	w.relayed[id] = true
-	w.mu.Unlock()
+	f.answer(id)
 	return id, nil
 }

@@ -2,9 +2,12 @@ package watch
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -14,7 +17,6 @@ import (
 	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/starter/control"
-	"sluice.dev/sluice/starter/watch/projection"
 	"sluice.dev/sluice/workflows"
 )
 
@@ -68,9 +70,10 @@ func (w *Watcher) judge(ctx context.Context, s *subject, last control.Status) (t
 		return 0, w.lift(ctx, s)
 	case replicas(s.d) == 0:
 		return 0, w.setAside(ctx, s, sets)
-	case aborted(s, last):
-		s.waiting = fmt.Sprintf("revision %s was aborted (%s) and is held: change the template, or annotate the Rollout with %s=%s",
-			s.revision, last.Message, config.AnnotationReleaseAgain, s.revision)
+	case s.aborted(s.revision, &last):
+		s.waiting = fmt.Sprintf("revision %s was aborted%s and is held: change the template, or annotate the Rollout with %s=%s",
+			s.revision, cause(s.revision, &last), config.AnnotationReleaseAgain, s.revision)
+		return 0, w.writeAborted(ctx, s, s.revision, true)
 	case len(active) == 0 || s.d.Status.ReadyReplicas == 0:
 		s.waiting = fmt.Sprintf("revision %s is held: no pod of the stable revision is ready, so there would be nothing to return to", s.revision)
 		return awayPause, nil
@@ -82,20 +85,27 @@ func (w *Watcher) judge(ctx context.Context, s *subject, last control.Status) (t
 		if pause > 0 {
 			return pause, nil
 		}
-		return w.start(ctx, s)
+		return w.start(ctx, s, last.Run)
 	default:
-		return w.start(ctx, s)
+		return w.start(ctx, s, last.Run)
 	}
 	return 0, nil
 }
 
-// start starts the rollout of the held revision.
-func (w *Watcher) start(ctx context.Context, s *subject) (time.Duration, error) {
+// requestID of a start: one per revision of a workload and run before it. Whoever
+// still believes to lead after a pause starts nothing again.
+func (s *subject) requestID(previous string) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{string(s.d.UID), s.revision, previous}, "\n")))
+	return hex.EncodeToString(sum[:16])
+}
+
+// start starts the rollout of the held revision; previous is the run before it.
+func (w *Watcher) start(ctx context.Context, s *subject, previous string) (time.Duration, error) {
 	run, err := w.Control.Start(ctx, workflows.Input{
 		Cluster: w.Cluster, Rollout: *s.doc, Change: workload.Change{Current: true},
 		By: s.hold.By, Reason: "the template of the workload was changed",
 		Origin: &workflows.Origin{Object: s.obj.GetAPIVersion() + " " + s.key.name, WorkloadUID: string(s.d.UID), Revision: s.revision},
-	}, control.StartOptions{})
+	}, control.StartOptions{RequestID: s.requestID(previous)})
 	var open *control.AlreadyRunning
 	if err != nil && !errors.As(err, &open) {
 		s.waiting = fmt.Sprintf("revision %s is held: its rollout starts when Temporal answers: %v", s.revision, err)
@@ -111,32 +121,6 @@ func (w *Watcher) start(ctx context.Context, s *subject) (time.Duration, error) 
 	return 0, errWait
 }
 
-// aborted says that the last rollout returned from the held revision by a
-// decision about it: not because somebody took the template back, who may then
-// propose it again. What Temporal has forgotten, the status remembers.
-func aborted(s *subject, last control.Status) bool {
-	if s.obj.GetAnnotations()[config.AnnotationReleaseAgain] == s.revision {
-		return false
-	}
-	if last.WorkflowID == "" {
-		done, c := s.before.Condition(projection.Succeeded), s.before.CanaryStatus
-		return done != nil && done.Status == "False" && c != nil && c.CanaryRevision == s.revision
-	}
-	if last.Phase != workflows.PhaseRolledBack || last.Revision != s.revision {
-		return false
-	}
-	for _, d := range last.Decisions {
-		if d.Verb == workflows.VerbAbort && d.Accepted && d.Via == viaWorkload {
-			return false
-		}
-	}
-	return true
-}
-
-// viaWorkload is how a workflow names decisions that come from a change of the
-// workload.
-const viaWorkload = "workload"
-
 // The pauses before a refused revision is tried again.
 const (
 	firstRefusal = 5 * time.Second
@@ -145,8 +129,8 @@ const (
 
 // refusal is how often a revision was refused, and in which run last.
 type refusal struct {
-	run   string
-	count int
+	revision, run string
+	count         int
 }
 
 // refused says why the last rollout of the held revision was refused, and how
@@ -161,11 +145,14 @@ func (w *Watcher) refused(ctx context.Context, s *subject, last control.Status) 
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	name := s.key.String() + " " + s.revision
-	r := w.refusals[name]
+	r := w.refusals[s.key]
+	if r.revision != s.revision {
+		r = refusal{revision: s.revision}
+	}
 	if r.run != last.Run {
-		r = refusal{run: last.Run, count: r.count + 1}
-		w.refusals[name] = r
+		r.run = last.Run
+		r.count++
+		w.refusals[s.key] = r
 	}
 	pause := min(lastRefusal, firstRefusal<<min(r.count-1, 6))
 	return last.Message, max(0, pause-w.Now().Sub(*last.Closed))

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -18,6 +19,7 @@ import (
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/config"
+	"sluice.dev/sluice/config/kruise"
 	"sluice.dev/sluice/starter/control"
 	"sluice.dev/sluice/starter/watch/admission"
 	"sluice.dev/sluice/starter/watch/projection"
@@ -44,6 +46,9 @@ type subject struct {
 	rollout *control.Status
 	// waiting says why a held revision is not rolled out.
 	waiting string
+	// unheld is how many pods of the workload run a revision that rolled out without
+	// a hold and is told to be stable now.
+	unheld int32
 	// relayed identifies the message that was made of a patch of the status.
 	relayed string
 	// accepted says that a message was just accepted.
@@ -64,8 +69,8 @@ func (w *Watcher) look(ctx context.Context, obj *unstructured.Unstructured) (*su
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(status, &s.before); err != nil {
 		s.before = projection.Status{}
 	}
-	if winner := w.winner(s.key.namespace, s.kind, s.name); winner != nil && winner.GetName() != s.key.name {
-		s.problem = fmt.Sprintf("%s %s has Rollout %s already: one Rollout per workload: delete one of them", s.kind, s.name, winner.GetName())
+	if winner := w.winner(s.key.namespace, s.kind, s.name); winner != nil && keyOf(winner) != s.key {
+		s.problem = fmt.Sprintf("%s %s has Rollout %s already: one Rollout per workload: delete one of them", s.kind, s.name, nameOf(winner, obj))
 		s.doc = nil
 		return s, nil
 	}
@@ -144,7 +149,14 @@ func complete(d *appsv1.Deployment) bool {
 
 // slipping says that a template rolls out that nobody has held.
 func (s *subject) slipping() bool {
-	return !s.d.Spec.Paused && s.stable() != "" && s.revision != s.stable() && !complete(s.d)
+	return !s.d.Spec.Paused && s.stable() != "" && s.revision != s.stable() && !complete(s.d) && !s.sameID()
+}
+
+// sameID says that a new template is no change, because the workload has a
+// rollout-id and it is the one that the status tells.
+func (s *subject) sameID() bool {
+	id := s.d.Annotations[kruise.RolloutID]
+	return id != "" && s.before.CanaryStatus != nil && s.before.CanaryStatus.ObservedRolloutID == id
 }
 
 // plan names the plan of a document: what a running rollout has to take over.
@@ -169,9 +181,15 @@ func (s *subject) facts(w *Watcher) projection.Facts {
 	}
 	if s.rollout != nil {
 		f.Rollout = &s.rollout.Status
+		if s.open() && s.rollout.Phase == control.PhaseUnknown {
+			f.Silent = cmp.Or(s.rollout.Note, "no worker answers")
+		}
 	}
 	if s.d != nil {
-		f.Workload = &projection.Workload{Generation: s.d.Generation, Revision: s.revision, Complete: complete(s.d), Replicas: replicas(s.d)}
+		f.Workload = &projection.Workload{
+			Generation: s.d.Generation, Revision: s.revision, Complete: complete(s.d), Replicas: replicas(s.d), RolloutID: kruise.RolloutIDOf(s.d.Annotations, s.d.Labels),
+			Marked: s.record != nil,
+		}
 	}
 	return f
 }

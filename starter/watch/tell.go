@@ -51,6 +51,7 @@ func (w *Watcher) tell(ctx context.Context, s *subject) error {
 			return fmt.Errorf("writing the status of Rollout %s: %w", s.key, err)
 		}
 		w.Metrics.Statuses.Inc()
+		w.Metrics.Slipped.Add(float64(s.unheld))
 	}
 	w.forget(s)
 	return nil

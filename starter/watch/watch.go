@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -58,11 +59,16 @@ type Watcher struct {
 	Options
 	caches *caches
 	queue  workqueue.TypedRateLimitingInterface[key]
+	// synced says that the caches are filled.
+	synced atomic.Bool
+	// hooked says that the webhooks are served and known to the API server.
+	hooked atomic.Bool
+	// kruise says that a Kruise Rollouts controller runs beside us.
+	kruise atomic.Bool
 
 	mu        sync.Mutex
 	followers map[key]*follower
-	relayed   map[string]bool
-	refusals  map[string]refusal
+	refusals  map[key]refusal // of the revision that is held, per Rollout
 	stopped   context.Context // ends the followers
 }
 
@@ -87,10 +93,13 @@ func New(o Options) *Watcher {
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[key](
 			100*time.Millisecond, 30*time.Second)),
 		followers: map[key]*follower{},
-		relayed:   map[string]bool{},
-		refusals:  map[string]refusal{},
+		refusals:  map[key]refusal{},
 	}
 }
+
+// Ready says that the caches are filled and that the webhooks, if there are any,
+// are served: what the API server asks is answered.
+func (w *Watcher) Ready() bool { return w.synced.Load() && (w.Hook == nil || w.hooked.Load()) }
 
 // workers is how many Rollouts are looked at at once.
 const workers = 8
@@ -105,12 +114,15 @@ func (w *Watcher) Run(ctx context.Context) error {
 	if err := openCaches(ctx, w); err != nil {
 		return err
 	}
+	w.synced.Store(true)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	hooked := make(chan error, 1)
 	if w.Hook != nil {
 		go func() { hooked <- w.Hook.serve(ctx, w) }()
 	}
+	beside := make(chan error, 1)
+	go func() { beside <- w.lookForKruise(ctx) }()
 	led := make(chan error, 1)
 	go func() { led <- w.lead(ctx) }()
 	w.Log.Info("watching", "cluster", w.Cluster, "groups", w.caches.groups(), "class", w.Class, "webhooks", w.Hook != nil)
@@ -120,6 +132,8 @@ func (w *Watcher) Run(ctx context.Context) error {
 		return nil
 	case err := <-hooked:
 		return fmt.Errorf("serving the webhooks: %w", err)
+	case err := <-beside:
+		return err
 	case err := <-led:
 		return err
 	}

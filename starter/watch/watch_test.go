@@ -82,13 +82,12 @@ func TestRestartedWatcherFindsLabelledWorkloads(t *testing.T) {
 
 func TestAbortedRevisionIsHeld(t *testing.T) {
 	cases := map[string]struct {
-		byWorkload, allowed, forgotten bool
-		starts                         int
+		byWorkload, allowed bool
+		starts              int
 	}{
 		"aborted by a person":           {},
 		"the stable template came back": {byWorkload: true, starts: 1},
 		"somebody says so":              {allowed: true, starts: 1},
-		"Temporal has forgotten it":     {forgotten: true},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -104,14 +103,7 @@ func TestAbortedRevisionIsHeld(t *testing.T) {
 						o.SetAnnotations(map[string]string{config.AnnotationReleaseAgain: revision})
 					})
 				}
-				if c.forgotten {
-					b.edit(func(o *unstructured.Unstructured) {
-						require.NoError(t, unstructured.SetNestedField(o.Object, revision, "status", "canaryStatus", "canaryRevision"))
-						require.NoError(t, unstructured.SetNestedSlice(o.Object, []any{map[string]any{"type": "Succeeded", "status": "False", "reason": "Completed", "message": ""}}, "status", "conditions"))
-					})
-				} else {
-					b.temporal.last = &last
-				}
+				b.temporal.last = &last
 				_, err := b.reconcile(b.ctx, webKey)
 				if c.starts > 0 {
 					require.ErrorIs(t, err, errWait)
@@ -211,29 +203,6 @@ func TestUnheldChangeIsTakenBackAndThenRolledOut(t *testing.T) {
 		require.Equal(t, "version:v2", d.Spec.Template.Spec.Containers[0].Image)
 		require.True(t, d.Spec.Paused)
 		require.Len(t, b.temporal.started, 1)
-	})
-}
-
-func TestUnheldChangeIsStoppedWhereTheStableTemplateIsLost(t *testing.T) {
-	inBench(t, nil, func(b *bench) {
-		b.look()
-		b.server.Freeze()
-		sets, err := b.server.AppsV1().ReplicaSets("shop").List(b.ctx, metav1.ListOptions{})
-		require.NoError(t, err)
-		for i := range sets.Items {
-			b.server.Delete(&sets.Items[i]) // as revisionHistoryLimit: 0 does in the end
-		}
-		b.change(func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "version:v2" })
-		_, err = b.reconcile(b.ctx, webKey)
-		require.NoError(t, err)
-		d := b.deployment()
-		require.True(t, d.Spec.Paused)
-		require.Equal(t, "version:v2", d.Spec.Template.Spec.Containers[0].Image)
-		hold, err := release.HoldIn(d.Annotations)
-		require.NoError(t, err)
-		require.True(t, hold.Slipped)
-		require.Contains(t, b.status().Message, "unheld")
-		require.Empty(t, b.temporal.started)
 	})
 }
 
@@ -347,7 +316,7 @@ func TestApprovalHasOneIdentityForAllReplicas(t *testing.T) {
 		b.approve()
 		seen := b.object()
 		b.look()
-		b.relayed = map[string]bool{} // another replica, that sees what the first saw
+		b.follower(webKey).relayed = map[string]bool{} // another replica, that sees what the first saw
 		s, err := b.Watcher.look(b.ctx, seen)
 		require.NoError(t, err)
 		require.NoError(t, b.relay(b.ctx, s))

@@ -38,7 +38,8 @@ func newObjects(t *testing.T) *bypass {
 }
 
 // TestBypassBesideKruise finds an installed Kruise controller, refuses to act
-// beside it, and follows the Rollouts of its own class where it has one.
+// beside it, and follows the sluice.dev Rollouts of its own class where it has one:
+// those of Kruise's group are Kruise's, whatever their class.
 func TestBypassBesideKruise(t *testing.T) {
 	b := newObjects(t)
 	theirs := &arv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "kruise-rollout-mutating-webhook-configuration"}}
@@ -53,22 +54,30 @@ func TestBypassBesideKruise(t *testing.T) {
 
 	require.NoError(t, b.apply())
 	require.NoError(t, b.apply("name: rollouts-demo", "name: ours\n  labels: {sluice.dev/class: canaries}", "name: demo\n  strategy", "name: other\n  strategy"))
+	document := strings.NewReplacer("name: rollouts-demo", "name: own\n  labels: {sluice.dev/class: canaries}",
+		"name: demo}\n  prometheus", "name: third}\n  prometheus", "PROMETHEUS", "http://prometheus").Replace(ownDocument)
+	require.NoError(t, b.Sandbox.Apply(b.ctx, b.namespace, []byte(document)))
 	b.watcher, err = b.StartWatchOf(b.ctx, "canaries", "holding changes", harness.HookArgs(0)...)
 	require.NoError(t, err)
 	t.Cleanup(b.stop)
+	client, err := b.Sandbox.Dynamic()
+	require.NoError(t, err)
+	own := client.Resource(ownRollouts).Namespace(b.namespace)
 	require.NoError(t, harness.Await(b.ctx, "our Rollout has a status", func(ctx context.Context) (bool, error) {
-		obj, err := b.dynamic.Get(ctx, "ours", metav1.GetOptions{})
+		obj, err := own.Get(ctx, "own", metav1.GetOptions{})
 		if err != nil {
 			return false, err
 		}
 		phase, _, err := unstructured.NestedString(obj.Object, "status", "phase")
 		return phase == projection.PhaseInitial, err
 	}))
-	obj, status, err := b.read(b.ctx)
-	require.NoError(t, err)
-	require.Empty(t, status.Phase)
-	require.Empty(t, obj.GetFinalizers())
-	require.NoError(t, b.dynamic.Delete(b.ctx, "ours", metav1.DeleteOptions{}))
+	for _, name := range []string{seedRollout, "ours"} {
+		obj, err := b.dynamic.Get(b.ctx, name, metav1.GetOptions{})
+		require.NoError(t, err)
+		require.NotContains(t, obj.Object, "status")
+		require.Empty(t, obj.GetFinalizers())
+	}
+	require.NoError(t, own.Delete(b.ctx, "own", metav1.DeleteOptions{}))
 }
 
 // filled returns a value of a type, as JSON has it, with every field set.

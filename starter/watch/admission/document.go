@@ -3,6 +3,9 @@ package admission
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -45,20 +48,26 @@ func bare(obj *unstructured.Unstructured) *unstructured.Unstructured {
 	return written
 }
 
-// CheckEdit refuses an edit of what is decided once per rollout, while one is
-// open. Both objects have been read.
+// decided are the phases in which a rollout may be open.
+var decided = []string{projection.PhaseProgressing, projection.PhaseTerminating, projection.PhaseDisabling}
+
+// CheckEdit refuses an edit of what is decided once per rollout, while one may be
+// open. Of the route, only its two times may change. Both objects have been read.
 func CheckEdit(phase string, before, after *config.Rollout) error {
-	if phase != projection.PhaseProgressing && phase != projection.PhaseTerminating {
+	if !slices.Contains(decided, phase) {
 		return nil
 	}
 	var errs []error
-	immutable := func(changed bool, field string) {
+	immutable := func(changed bool, field string, but ...string) {
 		if changed {
-			errs = append(errs, fmt.Errorf("%s is immutable while the Rollout is %s: promote or abort first", field, phase))
+			errs = append(errs, fmt.Errorf("%s is immutable while the Rollout is %s%s: promote or abort first", field, phase, strings.Join(but, "")))
 		}
 	}
 	immutable(before.Workload != after.Workload, "spec.workloadRef")
-	immutable(before.Traffic.Service != after.Traffic.Service || before.Traffic.Ingress != after.Traffic.Ingress, "spec.strategy.canary.trafficRoutings")
+	route := before.Traffic
+	route.Grace, route.ConfirmTimeout = after.Traffic.Grace, after.Traffic.ConfirmTimeout
+	immutable(!reflect.DeepEqual(route, after.Traffic), "spec.strategy.canary.trafficRoutings", " (gracePeriodSeconds and confirmTimeout may change)")
+	immutable(before.BySelector() != after.BySelector(), "spec.isolation")
 	immutable(after.Source == kruisebeta.APIVersion && len(before.Steps) != len(after.Steps), "the number of spec.strategy.canary.steps")
 	return errors.Join(errs...)
 }

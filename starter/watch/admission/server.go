@@ -15,8 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/config"
-	"sluice.dev/sluice/starter/watch/projection"
 )
 
 // The paths of the webhooks.
@@ -28,11 +28,12 @@ const (
 // Rollouts answers what the webhooks have to know, from caches.
 type Rollouts interface {
 	// Governor returns the Rollout that wants changes of a workload held; nil
-	// where there is none, or where it is disabled, being deleted or wrong.
+	// where there is none, or where it is disabled or being deleted. One whose
+	// document is wrong has them held, too: they wait until it is right.
 	Governor(namespace, kind, name string) *Governor
-	// Holder names the Rollout that has a workload already, other than the named
-	// one; empty where there is none.
-	Holder(doc *config.Rollout, except string) string
+	// Holder names the Rollout that has the workload of a document already; empty
+	// where that is none or the document's own object.
+	Holder(doc *config.Rollout, object *unstructured.Unstructured) string
 	// Ours says whether a Rollout object is for this watcher.
 	Ours(obj *unstructured.Unstructured) bool
 }
@@ -147,14 +148,18 @@ func (s *Server) validate(req *admissionv1.AdmissionRequest) (*admissionv1.Admis
 	if err != nil {
 		return nil, err
 	}
-	if !s.Rollouts.Ours(after) || after.GetDeletionTimestamp() != nil || unchanged(req, after) {
+	if !s.Rollouts.Ours(after) || managerOf(req) == release.WatchManager || unchanged(req, after) {
 		return &admissionv1.AdmissionResponse{Allowed: true}, nil
 	}
 	doc, err := Parse(after)
-	if err != nil {
+	leaving := after.GetDeletionTimestamp() != nil
+	switch {
+	case err != nil && leaving:
+		return &admissionv1.AdmissionResponse{Allowed: true}, nil
+	case err != nil:
 		return deny(err.Error()), nil
 	}
-	if other := s.Rollouts.Holder(&doc, after.GetName()); other != "" {
+	if other := s.Rollouts.Holder(&doc, after); other != "" && !leaving {
 		return deny(fmt.Sprintf("%s %s/%s has Rollout %s already: one Rollout per workload", doc.Workload.Kind, doc.Namespace, doc.Workload.Name, other)), nil
 	}
 	if err := checkUpdate(req, &doc); err != nil {
@@ -168,7 +173,8 @@ func (s *Server) validate(req *admissionv1.AdmissionRequest) (*admissionv1.Admis
 }
 
 // unchanged says that an update is not about what the rules are about: the
-// finalizers of a wrong document can be written, too.
+// finalizers of a wrong document can be written, too. So can what the watcher
+// itself notes in an annotation.
 func unchanged(req *admissionv1.AdmissionRequest, after *unstructured.Unstructured) bool {
 	if len(req.OldObject.Raw) == 0 {
 		return false
@@ -192,9 +198,6 @@ func checkUpdate(req *admissionv1.AdmissionRequest, doc *config.Rollout) error {
 		return nil //nolint:nilerr // a wrong document may be replaced by any right one
 	}
 	phase, _, _ := unstructured.NestedString(before.Object, "status", "phase")
-	if phase == projection.PhaseTerminating {
-		return nil
-	}
 	return CheckEdit(phase, &old, doc)
 }
 

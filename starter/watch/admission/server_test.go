@@ -26,17 +26,22 @@ type rollouts struct {
 	holder   string
 }
 
-func (r rollouts) Governor(string, string, string) *admission.Governor { return r.governor }
-func (r rollouts) Holder(*config.Rollout, string) string               { return r.holder }
-func (r rollouts) Ours(*unstructured.Unstructured) bool                { return true }
+func (r rollouts) Governor(string, string, string) *admission.Governor       { return r.governor }
+func (r rollouts) Holder(*config.Rollout, *unstructured.Unstructured) string { return r.holder }
+func (r rollouts) Ours(*unstructured.Unstructured) bool                      { return true }
 
 // review asks a webhook.
 func review(t *testing.T, known rollouts, path string, before, after any) *admissionv1.AdmissionResponse {
 	t.Helper()
-	s := &admission.Server{Rollouts: known, Log: slog.New(slog.DiscardHandler)}
+	return reviewBy(t, &admission.Server{Rollouts: known, Log: slog.New(slog.DiscardHandler)}, "kubectl-set", path, before, after)
+}
+
+// reviewBy asks a webhook about a write of a manager of fields.
+func reviewBy(t *testing.T, s *admission.Server, manager, path string, before, after any) *admissionv1.AdmissionResponse {
+	t.Helper()
 	req := &admissionv1.AdmissionRequest{
 		UID: "u1", Kind: metav1.GroupVersionKind{Kind: "Deployment"}, Namespace: "shop", Name: "demo",
-		Object: raw(t, after), OldObject: raw(t, before), Options: runtime.RawExtension{Raw: []byte(`{"fieldManager":"kubectl-set"}`)},
+		Object: raw(t, after), OldObject: raw(t, before), Options: runtime.RawExtension{Raw: []byte(`{"fieldManager":"` + manager + `"}`)},
 	}
 	req.UserInfo.Username = "ann"
 	body, err := json.Marshal(admissionv1.AdmissionReview{TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"}, Request: req})
@@ -96,6 +101,49 @@ func rollout(t *testing.T, old, replacement string) map[string]any {
 	return obj
 }
 
+// leaving is the document with one text replaced, while it is being deleted.
+func leaving(t *testing.T, old, replacement string) map[string]any {
+	t.Helper()
+	obj := rollout(t, old, replacement)
+	obj["metadata"].(map[string]any)["deletionTimestamp"] = "2026-01-02T03:04:05Z"
+	obj["status"] = map[string]any{"phase": "Terminating"}
+	return obj
+}
+
+func TestOwnFieldsOfTheRouteAreDecidedOnce(t *testing.T) {
+	before, err := config.ParseOne(raw(t, beta(t, false)).Raw, config.Options{})
+	require.NoError(t, err)
+	cases := map[string]struct {
+		edit func(*config.Rollout)
+		want string
+	}{
+		"confirm":        {func(r *config.Rollout) { r.Traffic.Confirm.Level = "grace" }, "trafficRoutings"},
+		"isolation":      {func(r *config.Rollout) { r.Isolation = config.IsolateBySelector }, "spec.isolation"},
+		"confirmTimeout": {func(r *config.Rollout) { r.Traffic.ConfirmTimeout++ }, ""},
+	}
+	for name, c := range cases {
+		after := before
+		c.edit(&after)
+		err := admission.CheckEdit("Progressing", &before, &after)
+		if c.want == "" {
+			require.NoError(t, err, name)
+			continue
+		}
+		require.ErrorContains(t, err, c.want, name)
+	}
+}
+
+func TestTheWatcherMayNoteOnAWrongDocument(t *testing.T) {
+	wrong := rollout(t, "weight: 10", "weight: 101")
+	noted := rollout(t, "weight: 10", "weight: 101")
+	noted["metadata"].(map[string]any)["annotations"] = map[string]any{"sluice.dev/aborted": "r"}
+	s := &admission.Server{Rollouts: rollouts{}, Log: slog.New(slog.DiscardHandler)}
+	for manager, allowed := range map[string]bool{"sluice-watch": true, "kubectl": false} {
+		answer := reviewBy(t, s, manager, admission.PathValidate, wrong, noted)
+		require.Equal(t, allowed, answer.Allowed, manager)
+	}
+}
+
 // beta is a v1beta1 document with two steps, or three.
 func beta(t *testing.T, more bool) map[string]any {
 	t.Helper()
@@ -139,6 +187,13 @@ func TestRulesOfDocuments(t *testing.T) {
 		"another step in v1alpha1":             {before: good, after: rollout(t, "steps: [", "steps: [{weight: 5, replicas: 1, pause: {}}, ")},
 		"other pause":                          {before: good, after: rollout(t, "replicas: 1, pause: {}", "replicas: 1, pause: {duration: 5}")},
 		"a wrong one is mended":                {before: rollout(t, "weight: 10", "weight: 101"), after: good},
+		"a shorter grace":                      {before: good, after: rollout(t, "{service: demo, type", "{service: demo, gracePeriodSeconds: 9, type")},
+		"other class of route":                 {before: good, after: rollout(t, "type: nginx", "type: higress"), want: "trafficRoutings"},
+		"other route, while it is disabled":    {before: rollout(t, "Progressing", "Disabling"), after: rollout(t, "ingress: {name: demo}", "ingress: {name: other}"), want: "while the Rollout is Disabling"},
+		"other route, while it is deleted":     {before: leaving(t, "", ""), after: leaving(t, "ingress: {name: demo}", "ingress: {name: other}"), want: "while the Rollout is Terminating"},
+		"another way to leave":                 {before: leaving(t, "", ""), after: leaving(t, "uid: u", "uid: u, annotations: {sluice.dev/on-delete: rollback}")},
+		"a wrong one that is deleted":          {before: leaving(t, "", ""), after: leaving(t, "weight: 10", "weight: 101")},
+		"other route at rest":                  {before: rollout(t, "Progressing", "Healthy"), after: rollout(t, "ingress: {name: demo}", "ingress: {name: other}")},
 		"deleted":                              {after: rollout(t, "weight: 10", "weight: 101, pause: {}, replicas: 1}, {weight: 10"), want: "weight"},
 	}
 	for name, c := range cases {

@@ -2,6 +2,7 @@ package projection
 
 import (
 	"cmp"
+	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,6 +32,9 @@ type Facts struct {
 	// Relayed identifies the message that was just made of a patch of the status;
 	// empty where none was.
 	Relayed string
+	// Silent says why an open rollout does not tell where it stands; empty where it
+	// does.
+	Silent string
 	// Now is the time of transitions.
 	Now time.Time
 }
@@ -42,6 +46,10 @@ type Workload struct {
 	Revision string
 	Complete bool
 	Replicas int32
+	// RolloutID that users of Kruise give to a release; may be empty.
+	RolloutID string
+	// Marked says that it carries the record of a rollout.
+	Marked bool
 }
 
 // Project returns the status that tells the facts. The status before gives times
@@ -52,6 +60,10 @@ func Project(before Status, f Facts) Status {
 	switch {
 	case f.Workload == nil && !f.Open && !f.Deleting:
 		s.Phase, s.Message = PhaseInitial, "Workload Not Found"
+	case f.Open && f.Silent != "":
+		s.silent(before, f)
+	case f.left():
+		s.left(before, f)
 	case f.Open && f.Rollout != nil:
 		s.open(before, f)
 		s.Relayed = cmp.Or(f.Relayed, before.Relayed)
@@ -69,6 +81,45 @@ func Project(before Status, f Facts) Status {
 	}
 	s.settleTimes(before, f.Now)
 	return s
+}
+
+// silent is a rollout that goes on but does not tell where it stands: what was told
+// last is kept, and what people have written to it until somebody can answer.
+func (s *Status) silent(before Status, f Facts) {
+	s.keep(before, f)
+	s.Phase, s.Message, s.Relayed = PhaseProgressing, f.Silent, before.Relayed
+}
+
+// left says that a rollout is gone without having taken its marks away.
+func (f Facts) left() bool {
+	if f.Open || f.Workload == nil || !f.Workload.Marked {
+		return false
+	}
+	return f.Rollout == nil || f.Rollout.Phase != workflows.PhasePromoted && f.Rollout.Phase != workflows.PhaseRolledBack
+}
+
+// left is what a rollout has left that was terminated, has failed, or is forgotten:
+// the workload is paused and requests may go to canary.
+func (s *Status) left(before Status, f Facts) {
+	s.keep(before, f)
+	how := "is gone"
+	if f.Rollout != nil {
+		how = fmt.Sprintf("ended as %s", f.Rollout.Phase)
+	}
+	s.Phase = PhaseProgressing
+	s.Message = fmt.Sprintf("the rollout %s and what it had changed is still there: `sluice repair` brings it to its end", how)
+	s.set(Progressing, "True", ReasonInRolling, s.Message)
+	s.drop(Succeeded)
+}
+
+// keep tells of the canary what was told before.
+func (s *Status) keep(before Status, f Facts) {
+	c := s.canary(f)
+	c.CurrentStepIndex, c.NextStepIndex, c.CurrentStepState = 1, next(1, f.Steps), StepBeforeUpgrade
+	if b := before.CanaryStatus; b != nil {
+		*c = *b
+		c.ObservedWorkloadGeneration, c.RolloutHash = f.generation(), f.RolloutHash
+	}
 }
 
 // overrule tells what the user wants of the Rollout itself.
@@ -91,11 +142,15 @@ func (s *Status) overrule(f Facts) {
 func (s *Status) rest(before Status, f Facts) {
 	s.Phase = PhaseHealthy
 	revision := before.stable()
-	if f.Workload != nil && f.Workload.Complete {
+	complete := f.Workload != nil && f.Workload.Complete
+	if complete {
 		// What a rolling update is still replacing is neither stable nor not.
 		revision = f.Workload.Revision
 	}
 	c := s.canary(f)
+	if b := before.CanaryStatus; b != nil && !complete {
+		c.ObservedRolloutID = b.ObservedRolloutID
+	}
 	c.StableRevision, c.CanaryRevision, c.PodTemplateHash = revision, revision, revision
 	c.CurrentStepIndex, c.NextStepIndex = int32(f.Steps), -1
 	c.CurrentStepState, c.FinalisingStep = StepCompleted, ""
@@ -107,8 +162,9 @@ func (s *Status) rest(before Status, f Facts) {
 	}
 	if b := before.CanaryStatus; b != nil && before.Phase == PhaseHealthy && b.StableRevision == revision {
 		// What the last rollout has told is still so.
+		id := c.ObservedRolloutID
 		*c = *b
-		c.ObservedWorkloadGeneration, c.RolloutHash = f.generation(), f.RolloutHash
+		c.ObservedWorkloadGeneration, c.RolloutHash, c.ObservedRolloutID = f.generation(), f.RolloutHash, id
 		s.Message = before.Message
 	}
 }
@@ -153,6 +209,9 @@ func (s *Status) held(before Status, f Facts) {
 // canary begins the sub-status.
 func (s *Status) canary(f Facts) *CanaryStatus {
 	s.CanaryStatus = &CanaryStatus{ObservedWorkloadGeneration: f.generation(), RolloutHash: f.RolloutHash}
+	if f.Workload != nil {
+		s.CanaryStatus.ObservedRolloutID = f.Workload.RolloutID
+	}
 	return s.CanaryStatus
 }
 

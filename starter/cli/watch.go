@@ -59,10 +59,11 @@ func runWatch(ctx context.Context, a *app, flags *pflag.FlagSet) error {
 	}
 	defer temporal.Close()
 	options.Control = temporal
-	if err := serveMetrics(ctx, s.Watch.MetricsAddress, options.Metrics); err != nil {
+	watcher := watch.New(options)
+	if err := serveMetrics(ctx, s.Watch.MetricsAddress, watcher); err != nil {
 		return err
 	}
-	return watch.New(options).Run(ctx)
+	return watcher.Run(ctx)
 }
 
 // watchOptions of the settings, without the connection to Temporal.
@@ -106,6 +107,7 @@ func lazyTemporal(s settings.Settings) (*control.Client, error) {
 		return nil, err
 	}
 	options.Logger = sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
+	control.Prepare(&options)
 	lazy, err := client.NewLazyClient(options)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the connection to Temporal at %s: %w", options.HostPort, err)
@@ -114,7 +116,7 @@ func lazyTemporal(s settings.Settings) (*control.Client, error) {
 }
 
 // serveMetrics answers /metrics and the probes until ctx ends.
-func serveMetrics(ctx context.Context, address string, metrics *watch.Metrics) error {
+func serveMetrics(ctx context.Context, address string, watcher *watch.Watcher) error {
 	if address == "" {
 		return nil
 	}
@@ -122,10 +124,7 @@ func serveMetrics(ctx context.Context, address string, metrics *watch.Metrics) e
 	if err != nil {
 		return fmt.Errorf("listening for metrics on %q: %w", address, err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics.Registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: probes(watcher), ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		if err := server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			slog.Error("serving metrics", "error", err)
@@ -133,4 +132,19 @@ func serveMetrics(ctx context.Context, address string, metrics *watch.Metrics) e
 	}()
 	context.AfterFunc(ctx, func() { _ = server.Close() })
 	return nil
+}
+
+// probes answers how a watcher does. It is ready when it can answer the API server.
+func probes(watcher *watch.Watcher) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(watcher.Metrics.Registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !watcher.Ready() {
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	return mux
 }

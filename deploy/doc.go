@@ -1,0 +1,3 @@
+// Package deploy is what an administrator applies: manifests, roles and
+// definitions. Its tests compare them with the programs.
+package deploy

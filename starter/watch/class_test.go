@@ -82,7 +82,7 @@ func TestWebhookIsAskedAboutWorkloadsOfItsClass(t *testing.T) {
 	}
 }
 
-// kruise lets a Kruise Rollouts controller be found, or not.
+// kruiseController lets a Kruise Rollouts controller be found, or not.
 func (b *bench) kruiseController(there bool) {
 	b.t.Helper()
 	hooks := b.server.AdmissionregistrationV1().MutatingWebhookConfigurations()
@@ -124,6 +124,25 @@ func TestKruiseIsLookedForAgain(t *testing.T) {
 		time.Sleep(checkInterval)
 		synctest.Wait()
 		require.ErrorIs(t, <-found, errKruise)
+	})
+}
+
+func TestWatcherThatFindsKruiseGivesItsLeaseBack(t *testing.T) {
+	inBench(t, nil, func(b *bench) {
+		ended := make(chan error, 1)
+		w := New(b.Options)
+		go func() { ended <- w.Run(b.ctx) }()
+		time.Sleep(2 * retryPeriod)
+		holder := func() string {
+			lease, err := b.server.CoordinationV1().Leases(b.Home).Get(b.ctx, b.leaseName(), metav1.GetOptions{})
+			require.NoError(t, err)
+			return *lease.Spec.HolderIdentity
+		}
+		require.Equal(t, b.Identity, holder())
+		b.kruiseController(true)
+		time.Sleep(checkInterval)
+		require.ErrorIs(t, <-ended, errKruise)
+		require.Empty(t, holder())
 	})
 }
 

@@ -126,17 +126,21 @@ func (w *Watcher) Run(ctx context.Context) error {
 	led := make(chan error, 1)
 	go func() { led <- w.lead(ctx) }()
 	w.Log.Info("watching", "cluster", w.Cluster, "groups", w.caches.groups(), "class", w.Class, "webhooks", w.Hook != nil)
+	var ended error
 	select {
 	case <-ctx.Done():
-		<-led
-		return nil
 	case err := <-hooked:
-		return fmt.Errorf("serving the webhooks: %w", err)
-	case err := <-beside:
-		return err
+		if err != nil {
+			ended = fmt.Errorf("serving the webhooks: %w", err)
+		}
+	case ended = <-beside:
 	case err := <-led:
 		return err
 	}
+	cancel()
+	// The lease is given back, so that another replica acts at once.
+	<-led
+	return ended
 }
 
 // act looks at Rollouts until ctx ends.

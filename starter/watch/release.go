@@ -89,7 +89,6 @@ func (w *Watcher) judge(ctx context.Context, s *subject, last control.Status) (t
 	default:
 		return w.start(ctx, s, last.Run)
 	}
-	return 0, nil
 }
 
 // requestID of a start: one per revision of a workload and run before it. Whoever

@@ -110,11 +110,14 @@ const halvings = 60
 // entropy of a batch of this size. The distance is convex along the edge, so that
 // its slope has one zero, which is searched by halving.
 func project(b batch, edge line, p point) point {
-	low, high := 0.0, 1.0
-	if edge.ratio > 0 {
-		low = max(low, -edge.delta/edge.ratio)
-		high = min(high, (1-edge.delta)/edge.ratio)
+	switch edge {
+	case line{ratio: 1}: // both sides together
+		both := (b.canary.Requests*p.canary + b.stable.Requests*p.stable) / (b.canary.Requests + b.stable.Requests)
+		return point{stable: both, canary: both}
+	case line{delta: edge.delta}: // whatever stable is
+		return point{stable: p.stable, canary: edge.delta}
 	}
+	low, high := max(0.0, -edge.delta/edge.ratio), min(1.0, (1-edge.delta)/edge.ratio)
 	slope := func(u float64) float64 {
 		v := edge.at(u)
 		s := b.stable.Requests * (u - p.stable) / (u * (1 - u))

@@ -18,13 +18,15 @@ type Sequential struct {
 	Stable Counts `json:"stable"`
 }
 
-// The alternatives of the test for harm: so many times the stable's proportion,
-// and so much more. They decide how soon harm is seen, not whether the rate of
-// false alarms is kept.
-var (
-	timesWorse = []float64{1.5, 2, 3, 5, 10, 30}
-	moreBad    = []float64{0.05, 0.3}
-)
+// Guesses are the alternatives of the test for harm: so many times the stable's
+// proportion, and so much more. They decide how soon harm is seen, not whether the
+// rate of false alarms is kept. One that is written twice has twice the weight.
+type Guesses struct{ Times, More []float64 }
+
+// DefaultGuesses are those that metrics are judged with.
+func DefaultGuesses() Guesses {
+	return Guesses{Times: []float64{1.5, 2, 3, 5, 10, 30}, More: []float64{0.05, 0.3}}
+}
 
 const (
 	// priorRequests and priorBad stand in for requests of stable that were not
@@ -35,16 +37,22 @@ const (
 	highest = 0.99
 )
 
-// add returns the state after one more batch.
+// add returns the state after one more batch, with the default guesses.
 func (s Sequential) add(b batch, t config.Test) Sequential {
+	return s.Add(b.canary, b.stable, t, DefaultGuesses())
+}
+
+// Add returns the state after the requests of one more sample.
+func (s Sequential) Add(canary, stable Counts, t config.Test, g Guesses) Sequential {
+	b := batch{canary: canary, stable: stable}
 	next := Sequential{Harm: s.Harm, Safe: s.Safe, Canary: s.Canary.Add(b.canary), Stable: s.Stable.Add(b.stable)}
 	if t.Bound != nil {
 		b.stable = Counts{}
-		next.Harm = s.Harm.add(b, line{delta: *t.Bound}, notAbove(line{delta: *t.Bound}), worse(*t.Bound, line{delta: *t.Bound}))
+		next.Harm = s.Harm.add(b, line{delta: *t.Bound}, notAbove(line{delta: *t.Bound}), g.above(*t.Bound))
 		next.Safe = s.Safe.add(b, line{delta: *t.Bound}, notBelow(line{delta: *t.Bound}), s.better(*t.Bound))
 		return next
 	}
-	next.Harm = s.harm(b, t)
+	next.Harm = s.harm(b, t, g)
 	safe := line{ratio: t.Margin.Ratio, delta: t.Margin.Delta}
 	both := s.Stable.Add(s.Canary)
 	equal := (both.Bad + priorBad) / (both.Requests + priorRequests)
@@ -56,18 +64,17 @@ func (s Sequential) add(b batch, t config.Test) Sequential {
 // stable has no requests in it, any proportion of canary could be explained by an
 // equal one of stable, and nothing would ever be learnt: canary is compared with
 // what was known of stable before.
-func (s Sequential) harm(b batch, t config.Test) Evidence {
+func (s Sequential) harm(b batch, t config.Test, g Guesses) Evidence {
 	edge := line{ratio: t.Tolerance.Ratio, delta: t.Tolerance.Delta}
 	if b.stable.Requests > 0 {
-		stable := (s.Stable.Bad + priorBad) / (s.Stable.Requests + priorRequests)
-		return s.Harm.add(b, edge, notAbove(edge), worse(stable, edge))
+		return s.Harm.add(b, edge, notAbove(edge), g.beside(s.Canary, s.Stable, edge))
 	}
 	most, ok := s.known(t)
 	if !ok {
 		return s.Harm
 	}
 	edge = line{delta: most}
-	return s.Harm.add(b, edge, notAbove(edge), worse(most, edge))
+	return s.Harm.add(b, edge, notAbove(edge), g.above(most))
 }
 
 // notAbove is the hypothesis that canary is on the edge or below it.
@@ -80,15 +87,32 @@ func notBelow(edge line) func(point) bool {
 	return func(p point) bool { return p.canary >= edge.at(p.stable) }
 }
 
-// worse are the alternatives beside a proportion of stable.
-func worse(stable float64, edge line) []point {
-	stable = min(max(stable, 1e-9), highest)
-	points := make([]point, 0, len(timesWorse)+len(moreBad))
-	for _, times := range timesWorse {
-		points = append(points, point{canary: min(edge.at(stable)+(times-1)*stable, highest), stable: stable})
+// beside are the alternatives by what both sides have answered so far: if canary
+// is so many times worse, its answers tell about stable, too.
+func (g Guesses) beside(canary, stable Counts, edge line) []point {
+	proportion := func(bad, requests float64) float64 {
+		return min(max((bad+priorBad)/(requests+priorRequests), 1e-9), highest)
 	}
-	for _, more := range moreBad {
-		points = append(points, point{canary: min(edge.at(stable)+more, highest), stable: stable})
+	points := make([]point, 0, len(g.Times)+len(g.More))
+	for _, times := range g.Times {
+		q := proportion(canary.Bad+stable.Bad, stable.Requests+(edge.ratio+times-1)*canary.Requests)
+		points = append(points, point{canary: min(edge.at(q)+(times-1)*q, highest), stable: q})
+	}
+	q := proportion(stable.Bad, stable.Requests)
+	for _, more := range g.More {
+		points = append(points, point{canary: min(edge.at(q)+more, highest), stable: q})
+	}
+	return points
+}
+
+// above are the alternatives above a proportion that canary may have.
+func (g Guesses) above(most float64) []point {
+	points := make([]point, 0, len(g.Times)+len(g.More))
+	for _, times := range g.Times {
+		points = append(points, point{canary: min(times*most, highest), stable: most})
+	}
+	for _, more := range g.More {
+		points = append(points, point{canary: min(most+more, highest), stable: most})
 	}
 	return points
 }

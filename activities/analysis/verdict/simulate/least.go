@@ -17,7 +17,7 @@ func Least(c Case, falseAlarm float64) time.Duration {
 	// The nearest pair of equal proportions is the mean of both.
 	equal := (canary*c.Canary + stable*c.Errors) / (canary + stable)
 	information := canary*divergence(c.Canary, equal) + stable*divergence(c.Errors, equal)
-	return time.Duration(-math.Log(falseAlarm) / information * float64(time.Second))
+	return inSeconds(-math.Log(falseAlarm) / information)
 }
 
 // divergence is the relative entropy of two proportions.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"time"
 
 	"sluice.dev/sluice/activities/analysis/verdict"
@@ -39,6 +38,18 @@ type Found struct {
 //go:embed recorded/twenty-percent.json
 var twentyPercent []byte
 
+// printRecorded writes what both rules make of the requests of a real rollout.
+func printRecorded(out io.Writer, o Options) error {
+	recorded, err := Sandbox()
+	if err != nil {
+		return err
+	}
+	test, rule := recorded.Replay(o.Test, RecordedThreshold)
+	_, err = fmt.Fprintf(out, "\nRecorded: %s.\nThe test has found it %s after the first bad answer, with %.0f bad answers; three one-minute windows in a row above %g %% after %s, with %.0f.\n",
+		recorded.About, test.After, test.Bad, 100*RecordedThreshold, rule.After, rule.Bad)
+	return err
+}
+
 // RecordedThreshold is the proportion of bad requests above which a window of the
 // fixed rule fails on recorded requests.
 const RecordedThreshold = 0.05
@@ -60,13 +71,8 @@ func ReadRecorded(in io.Reader) (Recorded, error) {
 // every second, and a rule of three one-minute windows in a row whose proportion
 // of bad requests is above a threshold.
 func (r Recorded) Replay(t config.Test, threshold float64) (test, rule Found) {
-	judge, err := verdict.New(config.Metric{
-		Name: "errors", Bad: "bad", Requests: "requests", Test: &t, Count: math.MaxInt, OnFail: config.FailureRollback,
-	})
-	if err != nil {
-		return test, rule // a metric without a condition has nothing that could be wrong
-	}
-	state, windows := judge.Begin(), fixed{threshold: threshold}
+	var state verdict.Sequential
+	windows := fixed{threshold: threshold}
 	first, bad := time.Duration(-1), 0.0
 	for i, s := range r.Seconds {
 		now := time.Duration(i+1) * time.Second
@@ -74,10 +80,10 @@ func (r Recorded) Replay(t config.Test, threshold float64) (test, rule Found) {
 		if bad += canary.Bad; first < 0 && bad > 0 {
 			first = now - time.Second
 		}
-		state = judge.Add(state, verdict.Reading{CanaryCounts: canary, StableCounts: verdict.Counts{Requests: s.Stable[0], Bad: s.Stable[1]}})
+		state = state.Add(canary, verdict.Counts{Requests: s.Stable[0], Bad: s.Stable[1]}, t, verdict.DefaultGuesses())
 		if test.After == 0 {
 			test.Bad = bad
-			if state.Outcome == verdict.Fail {
+			if state.Harmful(t) {
 				test.After = now - first
 			}
 		}

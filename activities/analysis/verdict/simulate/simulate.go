@@ -5,6 +5,7 @@
 package simulate
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -30,24 +31,37 @@ type Options struct {
 	Seed uint64
 	// Horizon is when a run ends without a verdict.
 	Horizon time.Duration
-	// Interval between the samples of the sequential test.
+	// Interval between the samples of the sequential test, in whole seconds.
 	Interval time.Duration
 	// Test that is judged by.
 	Test config.Test
+	// Guesses of the test.
+	Guesses verdict.Guesses
 	// Threshold of the fixed rule, as a multiple of Errors.
 	Threshold float64
 }
 
-// raised are the multiples of Options.Threshold at which the fixed rule is played
-// beside it: one of them gives as few false alarms as the test.
-var raised = []float64{1, 1.25, 1.5, 2, 2.5, 3, 4}
-
 // Defaults are the options of the printed table.
 func Defaults() Options {
 	return Options{
-		Runs: 1000, Seed: 1, Horizon: 30 * time.Minute, Interval: 15 * time.Second,
-		Test: config.DefaultTest(), Threshold: 3,
+		Runs: 1000, Seed: 1, Horizon: 30 * time.Minute, Interval: config.DefaultInterval.Std(),
+		Test: config.DefaultTest(), Guesses: verdict.DefaultGuesses(), Threshold: 3,
 	}
+}
+
+// Check says what is wrong with the options.
+func (o Options) Check() error {
+	switch {
+	case o.Runs < 1:
+		return fmt.Errorf("checking the runs: %d is not at least 1", o.Runs)
+	case o.Interval < time.Second || o.Interval%time.Second != 0:
+		return fmt.Errorf("checking the interval: %s is not a number of whole seconds from 1", o.Interval)
+	case o.Horizon < o.Interval:
+		return fmt.Errorf("checking the horizon: %s is shorter than the interval %s", o.Horizon, o.Interval)
+	case !(o.Threshold > 0):
+		return fmt.Errorf("checking the threshold: %g is not above 0", o.Threshold)
+	}
+	return nil
 }
 
 // Figures of one rule in one case.
@@ -61,13 +75,10 @@ type Figures struct {
 	Median time.Duration
 	// MedianPass is the same for a verdict Pass.
 	MedianPass time.Duration
+	// First is the share of runs in which the test raised its alarm before the
+	// fixed rule did; 0 of the fixed rule itself.
+	First float64
 }
-
-// window of the fixed rule, and its windows in a row.
-const (
-	window      = time.Minute
-	consecutive = 3
-)
 
 // Run plays a case and returns the figures of the sequential test and of the
 // fixed rule on the same requests.
@@ -78,27 +89,35 @@ func Run(c Case, o Options) (test, fixed Figures) {
 
 // run returns the figures of the fixed rule for all raised thresholds.
 func run(c Case, o Options) (test Figures, fixed []Figures) {
-	random := rand.New(rand.NewPCG(o.Seed, math.Float64bits(c.Errors+7*c.Canary+c.Rate+c.Weight)))
-	var failed, passed []time.Duration
+	var failed, passed, first []time.Duration
 	old := make([][]time.Duration, len(raised))
-	for range o.Runs {
+	for i := range o.Runs {
+		// Each run has random numbers of its own, so that options that are compared
+		// see the same requests for as long as their runs go on.
+		random := rand.New(rand.NewPCG(o.Seed, math.Float64bits(c.Errors+7*c.Canary+c.Rate+c.Weight)+uint64(i)))
 		r := play(c, o, random)
-		if r.failed > 0 {
-			failed = append(failed, r.failed)
-		}
-		if r.passed > 0 {
-			passed = append(passed, r.passed)
+		failed, passed = reached(failed, r.failed), reached(passed, r.passed)
+		if r.failed > 0 && (r.old[0] == 0 || r.failed < r.old[0]) {
+			first = append(first, r.failed)
 		}
 		for i, at := range r.old {
-			if at > 0 {
-				old[i] = append(old[i], at)
-			}
+			old[i] = reached(old[i], at)
 		}
 	}
 	for _, times := range old {
 		fixed = append(fixed, figures(times, nil, o.Runs))
 	}
-	return figures(failed, passed, o.Runs), fixed
+	test = figures(failed, passed, o.Runs)
+	test.First = float64(len(first)) / float64(o.Runs)
+	return test, fixed
+}
+
+// reached adds a time, unless it was not reached.
+func reached(times []time.Duration, at time.Duration) []time.Duration {
+	if at == 0 {
+		return times
+	}
+	return append(times, at)
 }
 
 func figures(failed, passed []time.Duration, runs int) Figures {
@@ -115,123 +134,4 @@ func median(times []time.Duration, runs int) time.Duration {
 	}
 	slices.Sort(times)
 	return times[runs/2]
-}
-
-// outcome of one run: when each verdict came; 0 where it did not. Those of the
-// fixed rule are in the order of raised.
-type outcome struct {
-	failed, passed time.Duration
-	old            []time.Duration
-}
-
-// decided says that nothing can change any more.
-func (r outcome) decided() bool {
-	return (r.failed > 0 || r.passed > 0) && !slices.Contains(r.old, 0)
-}
-
-// play is one run. Both rules look at the same requests.
-func play(c Case, o Options, random *rand.Rand) outcome {
-	judge, err := verdict.New(config.Metric{
-		Name: "errors", Bad: "bad", Requests: "requests", Test: &o.Test, Count: math.MaxInt,
-		OnPass: config.PassContinue, OnFail: config.FailureRollback,
-	})
-	if err != nil {
-		return outcome{} // a metric without a condition has nothing that could be wrong
-	}
-	result := outcome{old: make([]time.Duration, len(raised))}
-	state := judge.Begin()
-	rules := make([]fixed, len(raised))
-	for i, times := range raised {
-		rules[i].threshold = times * o.Threshold * c.Errors
-	}
-	for now := o.Interval; now <= o.Horizon && !result.decided(); now += o.Interval {
-		seconds := o.Interval.Seconds()
-		r := verdict.Reading{
-			CanaryCounts: draw(random, c.Rate*c.Weight*seconds, c.Canary),
-			StableCounts: draw(random, c.Rate*(1-c.Weight)*seconds, c.Errors),
-		}
-		if result.failed == 0 && result.passed == 0 {
-			state = judge.Add(state, r)
-			switch state.Outcome {
-			case verdict.Fail:
-				result.failed = now
-			case verdict.Pass:
-				result.passed = now
-			default:
-			}
-		}
-		for i := range rules {
-			rules[i].add(r.CanaryCounts)
-			if now%window == 0 && rules[i].alarm() && result.old[i] == 0 {
-				result.old[i] = now
-			}
-		}
-	}
-	return result
-}
-
-// fixed is the rule of a threshold and consecutive failures.
-type fixed struct {
-	threshold float64
-	counts    verdict.Counts
-	failures  int
-}
-
-func (f *fixed) add(c verdict.Counts) { f.counts = f.counts.Add(c) }
-
-// alarm ends a window. One without requests is left out.
-func (f *fixed) alarm() bool {
-	rate, ok := f.counts.Rate()
-	f.counts = verdict.Counts{}
-	switch {
-	case !ok:
-	case rate > f.threshold:
-		f.failures++
-	default:
-		f.failures = 0
-	}
-	return f.failures >= consecutive
-}
-
-// draw returns a Poisson number of requests with a binomial number of bad ones.
-func draw(random *rand.Rand, requests, bad float64) verdict.Counts {
-	n := poisson(random, requests)
-	return verdict.Counts{Requests: float64(n), Bad: float64(binomial(random, n, bad))}
-}
-
-// poisson counts exponential gaps in a unit of time; above 500 the normal
-// approximation is close enough for a number of requests.
-func poisson(random *rand.Rand, mean float64) int {
-	if mean > 500 {
-		return max(0, int(math.Round(mean+math.Sqrt(mean)*random.NormFloat64())))
-	}
-	n := 0
-	for t := random.ExpFloat64(); t < mean; t += random.ExpFloat64() {
-		n++
-	}
-	return n
-}
-
-// binomial counts successes by the geometric gaps between them.
-func binomial(random *rand.Rand, n int, p float64) int {
-	switch {
-	case p > 0.5:
-		return n - binomial(random, n, 1-p)
-	case p <= 0:
-		return 0
-	}
-	successes, log := 0, math.Log1p(-p)
-	for at := gap(random, log); at <= n; at += gap(random, log) {
-		successes++
-	}
-	return successes
-}
-
-// gap to the next success, at least 1.
-func gap(random *rand.Rand, log float64) int {
-	g := math.Log(1-random.Float64()) / log
-	if g > 1e9 {
-		return 1e9
-	}
-	return int(g) + 1
 }

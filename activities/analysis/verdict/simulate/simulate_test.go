@@ -1,6 +1,8 @@
 package simulate_test
 
 import (
+	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,35 +18,40 @@ func reduced() simulate.Options {
 	return o
 }
 
-// cells are from all corners of the table.
-var cells = []simulate.Case{
-	{Errors: 0.001, Rate: 1000, Weight: 0.1}, {Errors: 0.001, Rate: 100, Weight: 0.5},
-	{Errors: 0.01, Rate: 10, Weight: 0.5}, {Errors: 0.01, Rate: 1000, Weight: 0.01},
-	{Errors: 0.05, Rate: 100, Weight: 0.01}, {Errors: 0.05, Rate: 10, Weight: 0.1},
-	{Errors: 0.2, Rate: 1, Weight: 0.5}, {Errors: 0.2, Rate: 100, Weight: 0.1},
+// TestTableHolds plays every cell of both tables with few runs: what `make
+// simulate` requires is required here, too.
+func TestTableHolds(t *testing.T) {
+	o := simulate.Defaults()
+	o.Runs = 20
+	var out strings.Builder
+	require.NoError(t, simulate.Print(&out, o), out.String())
+	require.Contains(t, out.String(), "Of 60 cells in which either finds half of the bad canaries")
+	require.Contains(t, out.String(), "Of 9 cells in which either finds half of the bad canaries, the test is sooner in 9.")
 }
 
-// TestFalseAlarmsAreRare allows the nominal rate over all cells together.
-func TestFalseAlarmsAreRare(t *testing.T) {
-	alarms, runs := 0.0, 0.0
-	for _, c := range cells {
-		c.Canary = c.Errors
-		test, _ := simulate.Run(c, reduced())
-		alarms += test.Alarms * float64(reduced().Runs)
-		runs += float64(reduced().Runs)
+// TestRuleHasWindowsOfItsOwn samples at times that do not divide a minute.
+func TestRuleHasWindowsOfItsOwn(t *testing.T) {
+	for _, interval := range []time.Duration{7 * time.Second, 45 * time.Second, 2 * time.Minute} {
+		o := reduced()
+		o.Interval = interval
+		test, fixed := simulate.Run(simulate.Case{Errors: 0.01, Canary: 0.2, Rate: 100, Weight: 0.5}, o)
+		require.Equal(t, 3*time.Minute, fixed.Median, interval)
+		require.Equal(t, interval, test.Median, interval)
 	}
-	require.LessOrEqual(t, alarms/runs, simulate.Defaults().Test.FalseAlarm)
 }
 
-func TestTenfoldErrorsAreFoundSooner(t *testing.T) {
-	for _, c := range cells {
-		c.Canary = min(10*c.Errors, 0.9)
-		test, fixed := simulate.Run(c, reduced())
-		require.NotZero(t, test.Median, "%+v", c)
-		if fixed.Median > 0 {
-			require.Less(t, test.Median, fixed.Median, "%+v", c)
-		}
-		require.Zero(t, test.Passes, "%+v", c)
+func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
+	for want, change := range map[string]func(*simulate.Options){
+		"checking the runs: 0":                 func(o *simulate.Options) { o.Runs = 0 },
+		"checking the interval: 0s":            func(o *simulate.Options) { o.Interval = 0 },
+		"checking the interval: 1.5s":          func(o *simulate.Options) { o.Interval = 1500 * time.Millisecond },
+		"checking the horizon: 20s is shorter": func(o *simulate.Options) { o.Horizon = 20 * time.Second },
+		"checking the threshold: 0":            func(o *simulate.Options) { o.Threshold = 0 },
+	} {
+		o := simulate.Defaults()
+		change(&o)
+		require.ErrorContains(t, simulate.Print(io.Discard, o), want)
+		require.ErrorContains(t, simulate.PrintSweep(io.Discard, o), want)
 	}
 }
 
@@ -74,4 +81,22 @@ func TestLeastIsABound(t *testing.T) {
 		require.Greater(t, test.Median, least*8/10, "%+v", c)
 		require.Less(t, test.Median, 2*least+30*time.Second, "%+v", c)
 	}
+}
+
+// TestLargerMarginsPassWorseCanaries plays two of the variations from which the
+// defaults were chosen.
+func TestLargerMarginsPassWorseCanaries(t *testing.T) {
+	o := simulate.Defaults()
+	o.Runs = 20
+	swept := map[string]simulate.Swept{}
+	for _, v := range simulate.Variations() {
+		if v.Name == "the defaults" || v.Name == "margin 5q" {
+			swept[v.Name] = simulate.Sweep(v, o)
+		}
+	}
+	defaults, larger := swept["the defaults"], swept["margin 5q"]
+	require.LessOrEqual(t, defaults.Edge, 0.05)
+	require.Greater(t, larger.Edge, 0.5)
+	require.Greater(t, larger.Passes, defaults.Passes)
+	require.InDelta(t, defaults.Found10, larger.Found10, 0.2, "the margin is not about harm")
 }

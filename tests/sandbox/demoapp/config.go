@@ -31,7 +31,8 @@ type config struct {
 	failFile                        string
 	failAfter                       time.Duration
 	latency, startDelay, crashAfter time.Duration
-	latencyShare                    float64
+	latencyShare, burnCPU           float64
+	holdMemory                      int // MiB
 	neverReady, term                string
 }
 
@@ -47,6 +48,8 @@ func readConfig(getenv func(string) string) (config, error) {
 		failFile:     getenv("FAIL_FILE"),
 		latency:      e.duration("LATENCY"),
 		latencyShare: e.share("LATENCY_SHARE", 1),
+		burnCPU:      e.share("BURN_CPU", 0),
+		holdMemory:   e.mebibytes("HOLD_MEMORY"),
 		startDelay:   e.duration("START_DELAY"),
 		crashAfter:   e.duration("CRASH_AFTER"),
 		neverReady:   e.oneOf("NEVER_READY", "", neverReadyProbe, neverReadyCrash),
@@ -109,6 +112,18 @@ func (e *environment) share(name string, missing float64) float64 {
 		e.wrong(name, "a share from 0 to 1, such as 0.2")
 	}
 	return share
+}
+
+func (e *environment) mebibytes(name string) int {
+	text := e.getenv(name)
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > 1024 {
+		e.wrong(name, "a number of MiB from 0 to 1024")
+	}
+	return n
 }
 
 // oneOf returns the variable's value, or the first of allowed when it is empty.

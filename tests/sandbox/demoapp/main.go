@@ -14,6 +14,8 @@
 //	FAIL_FILE      nothing fails before there is a file of this name
 //	LATENCY        duration that answers are delayed by
 //	LATENCY_SHARE  share of requests, 0 to 1, that LATENCY applies to; default 1
+//	BURN_CPU       share of one CPU, 0 to 1, that is used for nothing
+//	HOLD_MEMORY    MiB of memory, up to 1024, that are held for nothing
 //	START_DELAY    duration after which it begins to listen
 //	NEVER_READY    1: listens, but /readyz answers 503, for pods with a
 //	               readiness probe; crash: exits with code 1 at once, for pods
@@ -86,6 +88,8 @@ func serve(ctx context.Context, c config, started time.Time, crash <-chan time.T
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w", c.address, err)
 	}
+	hold(c.holdMemory)
+	go burn(c.burnCPU)
 	fmt.Printf("serving version %s on %s\n", c.version, c.address)
 	server := &http.Server{Handler: newApp(c, started), ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)

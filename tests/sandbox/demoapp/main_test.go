@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -122,4 +123,25 @@ func TestTermGraceful(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "v3", resp.Header.Get("X-Version"))
 	require.NoError(t, cmd.Wait())
+}
+
+// TestWaste asks the kernel what the application has used.
+func TestWaste(t *testing.T) {
+	cmd, _ := start(t, "BURN_CPU=0.5", "HOLD_MEMORY=64")
+	serving(t, cmd)
+	used := func() time.Duration {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid))
+		require.NoError(t, err)
+		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+		ticks, err := strconv.Atoi(fields[11])
+		require.NoError(t, err)
+		return time.Duration(ticks) * 10 * time.Millisecond
+	}
+	began, before := time.Now(), used()
+	require.Eventually(t, func() bool { return used() > before+200*time.Millisecond }, 20*time.Second, 5*time.Millisecond)
+	require.Greater(t, time.Since(began), 250*time.Millisecond, "it burns less than a whole CPU")
+	require.NoError(t, cmd.Process.Kill())
+	var exit *exec.ExitError
+	require.ErrorAs(t, cmd.Wait(), &exit)
+	require.Greater(t, exit.SysUsage().(*syscall.Rusage).Maxrss, int64(64<<10), "KiB")
 }

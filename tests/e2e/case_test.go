@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,7 +52,7 @@ func newRolloutOf(t *testing.T, patch string) *rollout {
 // newRolloutUnder does the same under another load.
 func newRolloutUnder(t *testing.T, patch string, under harness.LoadOptions) *rollout {
 	t.Helper()
-	r := deployed(t, patch)
+	r := deployed(t, place{patch: patch})
 	under.Duration = limit
 	var err error
 	r.load, err = r.StartLoad(r.ctx, under)
@@ -62,20 +63,35 @@ func newRolloutUnder(t *testing.T, patch string, under harness.LoadOptions) *rol
 // newIdleRollout deploys the seed's application for a case without any request.
 func newIdleRollout(t *testing.T) *rollout {
 	t.Helper()
-	return deployed(t, "")
+	return deployed(t, place{})
+}
+
+// place is where and how the application of a case is deployed.
+type place struct {
+	// patch of the Deployment.
+	patch string
+	// host of the Ingress, with which cases can run side by side; without one a case
+	// has to be alone.
+	host string
+	// limit bounds the case, where the usual one is too short.
+	limit time.Duration
 }
 
 // deployed is a case whose application answers at every gateway.
-func deployed(t *testing.T, patch string) *rollout {
+func deployed(t *testing.T, at place) *rollout {
 	t.Helper()
 	b := start(t)
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(at.limit, limit))
 	t.Cleanup(cancel)
 	r := &rollout{Bed: b, t: t, ctx: ctx, namespace: namespaceOf(t)}
-	r.requireAlone()
+	if at.host == "" {
+		r.requireAlone()
+	}
 	t.Cleanup(r.remove)
-	require.NoError(t, b.DeployPatched(ctx, r.namespace, patch))
-	r.awaitGateway()
+	require.NoError(t, b.DeployAt(ctx, r.namespace, at.host, at.patch))
+	// What is lost before every replica of the gateway routes to the application is
+	// not a rollout's.
+	require.NoError(t, r.AwaitAnswersAt(ctx, at.host, "v1"))
 	r.remember()
 	return r
 }
@@ -148,13 +164,6 @@ func (r *rollout) record(ctx context.Context) {
 	require.NoError(r.t, err)
 	name := strings.TrimPrefix(strings.NewReplacer("/", "-", " ", "_").Replace(r.t.Name()), "Test")
 	require.NoError(r.t, harness.RecordHistory(filepath.Join(dir, name+".json.gz"), history))
-}
-
-// awaitGateway waits until every replica of the gateway routes to the
-// application: what is lost before is not a rollout's.
-func (r *rollout) awaitGateway() {
-	r.t.Helper()
-	require.NoError(r.t, r.AwaitAnswers(r.ctx, "v1"))
 }
 
 // start runs `sluice start` with a seed document.

@@ -74,6 +74,6 @@ func TestMetricsUnderOtherNames(t *testing.T) {
 			}
 		}
 	}
-	r.finishBad(s)
+	r.finishBad(badVersion{about: "20 % of errors from step 2 on, weight 50 %, by the metrics of Higress"}, s)
 	r.restored("v1")
 }

@@ -74,64 +74,11 @@ func TestMetricsPromoteAlone(t *testing.T) {
 	r.restored("v2")
 }
 
-func TestMetricsReturnFromErrors(t *testing.T) {
-	r := newRollout(t)
-	r.startMeasured(document{steps: []measuredStep{{route: "traffic: 20%", metrics: []string{successRate}}}}, "FAIL_SHARE=0.2")
-	r.finishBad(r.returnedBy("the metrics of step 1: errors: canary is worse"))
-	r.restored("v1")
-}
-
-func TestMetricsReturnFromLatency(t *testing.T) {
-	r := newRollout(t)
-	r.startMeasured(document{steps: []measuredStep{{route: "traffic: 20%", metrics: []string{
-		"{template: app/latency, args: {le: \"0.1\"}, " + pace + ", onFail: rollback}",
-	}}}}, "LATENCY=200ms", "LATENCY_SHARE=0.3")
-	r.returnedBy("the metrics of step 1: app-latency: canary is worse")
-	r.finish()
-	r.restored("v1")
-}
-
-// TestMetricsReturnFromACohort sends only requests from Android to a version that
-// fails only for those.
-func TestMetricsReturnFromACohort(t *testing.T) {
-	r := newRollout(t)
-	r.startMeasured(document{steps: []measuredStep{{
-		route: "matches: [{headers: [{name: user-agent, value: android}]}]", metrics: []string{successRate},
-	}}}, "FAIL_HEADER=user-agent:android", "FAIL_SHARE=0.2")
-	r.finishBad(r.returnedBy("the metrics of step 1: errors"))
-	r.restored("v1")
-}
-
-// TestMetricsReturnFromStep2 lets a version turn bad while step 2 waits for a
-// person, after its metrics have passed.
-func TestMetricsReturnFromStep2(t *testing.T) {
-	r := newRollout(t)
-	env, turn := r.turningBad()
-	r.startMeasured(document{steps: []measuredStep{
-		{route: "traffic: 30%", metrics: []string{successRate}},
-		{route: "traffic: 50%", hold: "approval", metrics: []string{successRate}},
-	}}, env...)
-	r.await(workflows.PhaseHolding, 2)
-	r.passedAll(2)
-	turn()
-	r.finishBad(r.returnedBy("the metrics of step 2: errors"))
-	r.restored("v1")
-}
-
-// TestMetricsReturnFromTheBake lets a version turn bad when it has all requests.
-func TestMetricsReturnFromTheBake(t *testing.T) {
-	r := newRollout(t)
-	env, turn := r.turningBad()
-	r.startMeasured(document{
-		steps: []measuredStep{{route: "traffic: 30%", metrics: []string{successRate}}},
-		bake:  []string{"{template: app/success-rate, name: errors, " + pace + ", test: {bound: 0.02}, onFail: rollback}"},
-	}, env...)
-	s := r.await(workflows.PhaseBaking, 2)
-	require.Equal(t, 100, s.Confirmed.Weight)
-	turn()
-	r.finishBad(r.returnedBy("the metrics of the bake: errors"))
-	r.restored("v1")
-}
+func TestMetricsReturnFromErrors(t *testing.T)  { badErrors.returns(t) }
+func TestMetricsReturnFromLatency(t *testing.T) { badLatency.returns(t) }
+func TestMetricsReturnFromACohort(t *testing.T) { badCohort.returns(t) }
+func TestMetricsReturnFromStep2(t *testing.T)   { badFromStep2.returns(t) }
+func TestMetricsReturnFromTheBake(t *testing.T) { badInTheBake.returns(t) }
 
 // TestMetricsWithoutRequests has no client at all: what is not known stops the
 // rollout until a person overrides it, and then returns by the policy of step 2.

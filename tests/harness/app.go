@@ -54,6 +54,12 @@ func (b *Bed) DeployDemo(ctx context.Context, namespace string) error {
 // DeployPatched does so with a strategic merge patch of the Deployment, which is in
 // force from the first pod on.
 func (b *Bed) DeployPatched(ctx context.Context, namespace, patch string) error {
+	return b.DeployAt(ctx, namespace, "", patch)
+}
+
+// DeployAt does so with a host of its own in the Ingress, unless it is empty, so that
+// several namespaces can have the application at the same time.
+func (b *Bed) DeployAt(ctx context.Context, namespace, host, patch string) error {
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
 	if _, err := b.Kube.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("creating namespace %s: %w", namespace, err)
@@ -70,6 +76,9 @@ func (b *Bed) DeployPatched(ctx context.Context, namespace, patch string) error 
 		if manifest, err = patched(manifest, patch); err != nil {
 			return fmt.Errorf("patching the application: %w", err)
 		}
+	}
+	if host != "" {
+		manifest = bytes.Replace(manifest, []byte("rules:\n  - http:"), []byte("rules:\n  - host: "+host+"\n    http:"), 1)
 	}
 	if err := b.Sandbox.Apply(ctx, namespace, manifest); err != nil {
 		return err

@@ -40,6 +40,10 @@ type LoadOptions struct {
 	Timeout time.Duration
 	// Clients at once; 16 where zero.
 	Clients int
+	// Host that is asked for; that of the address where empty.
+	Host string
+	// Slow answers are bad in the account of each version; none where zero.
+	Slow time.Duration
 }
 
 // StartLoad starts the load client: GET and POST, on kept and on new
@@ -70,7 +74,7 @@ func (b *Bed) StartLoad(ctx context.Context, o LoadOptions) (*Load, error) {
 	}
 	args := []string{
 		"--control", path, "-o", "json", "--rate", fmt.Sprint(o.Rate), "--duration", o.Duration.String(), "--clients", fmt.Sprint(o.Clients), "--timeout", o.Timeout.String(),
-		"--cohort", Everyone, "--cohort", Android + ":user-agent=android",
+		"--host", o.Host, "--slow", o.Slow.String(), "--cohort", Everyone, "--cohort", Android + ":user-agent=android",
 	}
 	for _, gateway := range o.Gateways {
 		args = append(args, "--url", "http://"+gateway+Path)
@@ -112,9 +116,14 @@ func (l *Load) Finish(ctx context.Context) (load.Report, error) {
 // AwaitAnswers waits until every replica of the gateway answers with a version,
 // several times in a row.
 func (b *Bed) AwaitAnswers(ctx context.Context, version string) error {
+	return b.AwaitAnswersAt(ctx, "", version)
+}
+
+// AwaitAnswersAt does so for a host.
+func (b *Bed) AwaitAnswersAt(ctx context.Context, host, version string) error {
 	for _, gateway := range b.Sandbox.State().Gateways {
 		err := Await(ctx, "gateway "+gateway+" answers "+version, func(ctx context.Context) (bool, error) {
-			out, err := b.Sandbox.Command(ctx, b.Programs.Load, "--url", "http://"+gateway+Path, "--requests", "5", "--duration", "5s", "--clients", "1", "--rate", "50", "-o", "json").Output()
+			out, err := b.Sandbox.Command(ctx, b.Programs.Load, "--url", "http://"+gateway+Path, "--host", host, "--requests", "5", "--duration", "5s", "--clients", "1", "--rate", "50", "-o", "json").Output()
 			if err != nil {
 				return false, fmt.Errorf("asking the gateway: %w", err)
 			}

@@ -150,7 +150,7 @@ func (r *run) analysisOptions(ctx workflow.Context, m *measurement, req analysis
 		StartToCloseTimeout: watchTimeout,
 		HeartbeatTimeout:    analysisHeartbeat,
 		// Its result is wanted when it is cancelled, too: the numbers belong to the
-		// history. Nobody waits for it.
+		// history. Only a measurement that goes on from it waits for it.
 		WaitForCancellation: true,
 		Summary:             fmt.Sprintf("%s: %s", m.where, strings.Join(names, ", ")),
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: 10 * time.Second},

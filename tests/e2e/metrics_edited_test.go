@@ -94,6 +94,6 @@ func TestWorkerKilledWhileABadVersionIsTested(t *testing.T) {
 	require.Equal(t, began.UTC(), state.Began.UTC(), "it went on from the last heartbeat")
 	require.GreaterOrEqual(t, state.Metrics[0].Test.Canary.Requests, 500.0)
 	require.Equal(t, state.Metrics[0].Judged(), state.Metrics[0].Test.Harm.Batches, "every sample is in the evidence")
-	r.finishBad(s)
+	r.finishBad(badVersion{about: "20 % of errors, weight 30 %, and a killed worker"}, s)
 	r.restored("v1")
 }

@@ -93,7 +93,7 @@ func TestNeedsOfRandomDocuments(t *testing.T) {
 			if !carriesTraffic(route) {
 				continue
 			}
-			pods := plan.StepReplicas(r, i, n)
+			pods := plan.StepReplicas(r, i, plan.NewWorld(n))
 			require.GreaterOrEqual(t, pods, m.needCanary(route), "step %d of %+v, %d pods", i, r.Steps, n)
 			if !step.Replicas.Implied {
 				continue
@@ -102,7 +102,7 @@ func TestNeedsOfRandomDocuments(t *testing.T) {
 			require.GreaterOrEqual(t, pods+needed(100-route.Weight, n), n)
 			for j, other := range r.Steps {
 				if weight := plan.StepRoute(r, j).Weight; other.Replicas.Implied && weight >= route.Weight {
-					require.GreaterOrEqual(t, plan.StepReplicas(r, j, n), pods, "steps %d and %d of %+v, %d pods", i, j, r.Steps, n)
+					require.GreaterOrEqual(t, plan.StepReplicas(r, j, plan.NewWorld(n)), pods, "steps %d and %d of %+v, %d pods", i, j, r.Steps, n)
 					require.LessOrEqual(t, config.NeedStable(weight, n), config.NeedStable(route.Weight, n))
 				}
 			}

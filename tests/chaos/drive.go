@@ -153,13 +153,17 @@ func (s *sim) interfere() {
 	}
 }
 
-// scale changes the size of the workload as `kubectl scale` does.
+// scale makes the workload larger as `kubectl scale` does, unless it is so
+// already: whoever makes it smaller loses what its pods are working on.
 func (s *sim) scale(n int) {
-	s.watcher.Scaled(n)
 	client := s.cluster.AppsV1().Deployments(s.doc.Namespace)
 	for s.running() {
 		d, err := client.Get(s.ctx, s.doc.Workload.Name, metav1.GetOptions{})
+		if err == nil && int(*d.Spec.Replicas) >= n {
+			return
+		}
 		if err == nil {
+			s.watcher.Scaled(n)
 			d.Spec.Replicas = new(int32(n))
 			_, err = client.Update(s.ctx, d, metav1.UpdateOptions{})
 		}

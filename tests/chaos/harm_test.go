@@ -50,6 +50,20 @@ func TestJudge(t *testing.T) {
 	require.Len(t, Judge(run, Report{Outcome: "RolledBack", State: left}, undisturbed), 1)
 }
 
+// TestJudgeOfTakenNames: a rollout whose name is taken stops. It ends as if
+// nothing had happened when there is room, and with the old revision otherwise.
+func TestJudgeOfTakenNames(t *testing.T) {
+	state := func(image string) map[string]string {
+		return map[string]string{"Deployment shop/demo": "image " + image, "pods run": "map[" + image + ":true]"}
+	}
+	undisturbed := Report{Outcome: "Promoted", State: state("version:v2")}
+	run := Run{Scenario: Scenarios()[0], Fault: Conflict}
+	require.Empty(t, Judge(run, Report{Outcome: "Promoted", State: state("version:v2"), Taken: true, Refused: true}, undisturbed))
+	require.Empty(t, Judge(run, Report{Outcome: "RolledBack", State: state("version:v1"), Taken: true, Refused: true, GivenUp: true}, undisturbed))
+	require.Len(t, Judge(run, Report{Outcome: "Promoted", State: state("version:v2"), Taken: true}, undisturbed), 1, "it was adopted")
+	require.Len(t, Judge(run, Report{Outcome: "RolledBack", State: state("version:v1"), Taken: true, Refused: true}, undisturbed), 2)
+}
+
 func TestDocumentsOfScenariosAreWhole(t *testing.T) {
 	for _, s := range Scenarios() {
 		doc := s.document("shop")

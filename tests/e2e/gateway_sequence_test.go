@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync"
 	"testing"
@@ -19,7 +20,8 @@ import (
 // cannot ask, and the bound of every lag of the fake gateway's Traefik.
 const lateAtMost = 5 * time.Second
 
-// dwell is how long an arrangement is looked at after Traefik has taken it.
+// dwell is how long the answers have to be those of an arrangement, all kinds of
+// them and no others.
 const dwell = time.Second
 
 // TestFakeGatewayFollowsAsTraefikDoes plays the changes of a whole rollout, one
@@ -51,8 +53,10 @@ func TestFakeGatewayFollowsAsTraefikDoes(t *testing.T) {
 		written := time.Now()
 		stage.show(change.to)
 		settled := func(context.Context) (bool, error) {
-			last := watched.lastOutside(after, change.to.header())
-			return time.Since(written) > dwell && time.Since(last) > dwell, nil
+			if time.Since(written) < dwell {
+				return false, nil
+			}
+			return maps.Equal(after, kindsOf(watched.since(time.Now().Add(-dwell), change.to.header()))), nil
 		}
 		ctx, cancel := context.WithTimeout(stage.ctx, lateAtMost+dwell)
 		require.NoError(t, harness.Await(ctx, change.name, settled), "it is not what the fake gateway does: %v", after)
@@ -61,7 +65,7 @@ func TestFakeGatewayFollowsAsTraefikDoes(t *testing.T) {
 			require.True(t, after[a.kind] || before[a.kind], "%s, after %s: %s, which is neither of before %v nor of after %v",
 				change.name, a.at.Sub(written), a.kind, before, after)
 		}
-		t.Logf("%s: there after %s", change.name, max(0, watched.lastOutside(after, change.to.header()).Sub(written)).Round(time.Millisecond))
+		t.Logf("%s: there for a second after %s", change.name, time.Since(written).Round(time.Millisecond))
 		before = after
 	}
 	require.NoError(t, stage.Kube.NetworkingV1().Ingresses(stage.namespace).Delete(stage.ctx, harness.Demo+"-canary", metav1.DeleteOptions{}))
@@ -136,14 +140,11 @@ func (a *answers) since(from time.Time, header string) []answered {
 	return found
 }
 
-// lastOutside is when an answer was last none of some kinds; zero is never.
-func (a *answers) lastOutside(kinds map[string]bool, header string) time.Time {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for i := len(a.all) - 1; i >= 0; i-- {
-		if one := a.all[i]; one.header == header && !kinds[one.kind] {
-			return one.at
-		}
+// kindsOf are the kinds among answers.
+func kindsOf(all []answered) map[string]bool {
+	kinds := map[string]bool{}
+	for _, a := range all {
+		kinds[a.kind] = true
 	}
-	return time.Time{}
+	return kinds
 }

@@ -24,24 +24,30 @@ func needed(share, total int) int {
 	return min(max(n, 2), total)
 }
 
-// needCanary is what canary needs for a route: as many pods as a step with that
-// route asks for, otherwise what its share needs.
+// needCanary is what canary needs for a route: what its share needs, or fewer
+// where a step with that route asks for a number that was not enough in the
+// beginning either.
 func (m *model) needCanary(route traffic.Route) int {
 	need := needed(route.Weight, m.n)
 	for i, step := range m.doc.Steps {
-		if !reflect.DeepEqual(plan.StepRoute(m.doc, i), route) || step.Replicas.Implied || m.promoting {
-			continue
+		enough := asked(step.Replicas, m.begun) >= needed(route.Weight, m.begun)
+		if reflect.DeepEqual(plan.StepRoute(m.doc, i), route) && !step.Replicas.Implied && !m.promoting && !enough {
+			need = min(need, max(1, asked(step.Replicas, m.n)))
 		}
-		n := step.Replicas.Value
-		if step.Replicas.Percent {
-			n = 0
-			for 100*n < step.Replicas.Value*m.n {
-				n++
-			}
-		}
-		need = min(need, max(1, n))
 	}
 	return need
+}
+
+// asked is a number of pods as a document gives it.
+func asked(a config.Amount, total int) int {
+	if !a.Percent {
+		return min(a.Value, total)
+	}
+	n := 0
+	for 100*n < a.Value*total {
+		n++
+	}
+	return n
 }
 
 // bears is I2 and I3 for a route that is written: what takes requests over has
@@ -86,14 +92,17 @@ func (m *model) resize(n int) {
 func TestNeedsOfRandomDocuments(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 9))
 	for range 2000 {
-		r, n := randomDoc(rnd), 1+rnd.IntN(40)
-		m := newModel(r, n)
+		r, begun, n := randomDoc(rnd), 1+rnd.IntN(40), 1+rnd.IntN(40)
+		m, w := newModel(r, begun), plan.NewWorld(begun)
+		w.Begun = begun
+		w = w.Scaled(n)
+		m.resize(n)
 		for i, step := range r.Steps {
 			route := plan.StepRoute(r, i)
 			if !carriesTraffic(route) {
 				continue
 			}
-			pods := plan.StepReplicas(r, i, plan.NewWorld(n))
+			pods := plan.StepReplicas(r, i, w)
 			require.GreaterOrEqual(t, pods, m.needCanary(route), "step %d of %+v, %d pods", i, r.Steps, n)
 			if !step.Replicas.Implied {
 				continue
@@ -102,7 +111,7 @@ func TestNeedsOfRandomDocuments(t *testing.T) {
 			require.GreaterOrEqual(t, pods+needed(100-route.Weight, n), n)
 			for j, other := range r.Steps {
 				if weight := plan.StepRoute(r, j).Weight; other.Replicas.Implied && weight >= route.Weight {
-					require.GreaterOrEqual(t, plan.StepReplicas(r, j, plan.NewWorld(n)), pods, "steps %d and %d of %+v, %d pods", i, j, r.Steps, n)
+					require.GreaterOrEqual(t, plan.StepReplicas(r, j, w), pods, "steps %d and %d of %+v, %d pods", i, j, r.Steps, n)
 					require.LessOrEqual(t, config.NeedStable(weight, n), config.NeedStable(route.Weight, n))
 				}
 			}

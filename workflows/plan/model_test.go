@@ -13,10 +13,10 @@ import (
 // written from the traffic contract, not from the planner, and refuses every
 // operation that could lose one.
 type model struct {
-	// doc of the rollout, and n pods of its workload, of which stable are ready.
-	doc    *config.Rollout
-	n      int
-	stable int
+	// doc of the rollout, and n pods of its workload, of which stable are ready;
+	// begun is how many it had.
+	doc              *config.Rollout
+	n, stable, begun int
 	// held template and revision of the workload's pods: 0 is stable, 1.. newer.
 	template, running int
 	// canary pods and their revision; canaryAsked of its Deployment.
@@ -47,7 +47,7 @@ type model struct {
 const mixed = -1
 
 func newModel(r *config.Rollout, n int) *model {
-	return &model{doc: r, n: n, stable: n, inStable: true, known: true, next: 1, service: service{bySelector: r.BySelector(), selects: everything}}
+	return &model{doc: r, n: n, stable: n, begun: n, inStable: true, known: true, next: 1, service: service{bySelector: r.BySelector(), selects: everything}}
 }
 
 func carriesTraffic(r traffic.Route) bool { return r.Weight > 0 || len(r.Matches) > 0 }

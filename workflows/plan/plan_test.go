@@ -226,13 +226,13 @@ func TestRandomJumpsAndRevisions(t *testing.T) {
 			if seed%2 == 1 {
 				r = bySelector(r)
 			}
-			m, w := newModel(r, 5), plan.NewWorld(5)
+			m, w := newModel(r, 5), before(false)
 			for range 12 {
 				switch rnd.IntN(7) {
 				case 6:
 					w = meddle(rnd, m, w)
 				case 0:
-					w.Replicas = 1 + rnd.IntN(10)
+					w = w.Scaled(1 + rnd.IntN(10))
 					m.resize(w.Replicas)
 				case 1:
 					if w.Held {

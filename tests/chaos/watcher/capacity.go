@@ -70,27 +70,30 @@ func (w *Watcher) capacity(name string, e gateway.Exposure, stable, canary int) 
 	}
 }
 
-// needCanary is what the requests need that may reach canary, unless the step
-// of the document that routes them asks for a number of pods.
+// needCanary is what the requests need that may reach canary, or fewer where the
+// step of the document that routes them asks for a number of pods that was not
+// enough in the beginning either.
 func (w *Watcher) needCanary(e gateway.Exposure) int {
 	if !e.Carries() {
 		return 0
 	}
+	begun := w.sizes[0].pods
 	for _, step := range w.Document.Steps {
 		same := step.Weight != nil && *step.Weight == e.Weight || step.Weight == nil && e.Weight == 0
-		if same && e.Match == (len(step.Matches) > 0) && !w.promoting() && !step.Replicas.Implied {
-			return max(1, w.asked(step.Replicas))
+		enough := asked(step.Replicas, begun) >= need(begun, e.Weight)
+		if same && e.Match == (len(step.Matches) > 0) && !w.promoting() && !step.Replicas.Implied && !enough {
+			return max(1, asked(step.Replicas, w.pods()))
 		}
 	}
 	return need(w.pods(), e.Weight)
 }
 
 // asked is a number of pods as a document gives it.
-func (w *Watcher) asked(a config.Amount) int {
+func asked(a config.Amount, total int) int {
 	if !a.Percent {
-		return min(a.Value, w.pods())
+		return min(a.Value, total)
 	}
-	return ceil(w.pods()*a.Value, 100)
+	return ceil(total*a.Value, 100)
 }
 
 // needStable is what the requests need that are not for canary by weight. With

@@ -175,6 +175,23 @@ func TestRemarksAreTold(t *testing.T) {
 	}
 }
 
+// TestGoodRequestsThatNoQueryFits: all requests of both sides would be bad, and
+// canary not worse. Where stable has good ones, canary may really have none.
+func TestGoodRequestsThatNoQueryFits(t *testing.T) {
+	for want, stable := range map[verdict.Outcome][]vector{verdict.NoData: nil, verdict.Fail: steady(0, 4995, 300)} {
+		p := newPrometheus(t, map[string][]vector{
+			"requests_canary": steady(0, 50, 300), "requests_stable": steady(0, 5000, 300), "good_stable": stable,
+		})
+		m := countMetric(func(m *config.Metric) { m.Bad, m.Good = "", "good_{{side}}" })
+		result, err := newBench(t, p).analyse(analysis.Request{Metrics: []config.Metric{m}})
+		require.NoError(t, err)
+		require.Equal(t, want, result.Decision.Outcome, result.Decision.Reason)
+		if want == verdict.NoData {
+			require.Contains(t, result.Decision.Reason, "no series of good requests on either side")
+		}
+	}
+}
+
 func TestGuardGoesOnAfterAPass(t *testing.T) {
 	p := newPrometheus(t, map[string][]vector{"sum(canary)": {{"": 0.01}, {"": 0.01}, {"": 0.01}, {"": 0.5}}})
 	result, err := newBench(t, p).analyse(analysis.Request{Metrics: []config.Metric{valueMetric(nil)}, Guard: true})

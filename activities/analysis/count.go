@@ -52,7 +52,17 @@ func (m *meter) readAll(ctx context.Context, l *look) (Counters, error) {
 	if m.compares() {
 		read.Stable, err = m.read(ctx, l, m.stable)
 	}
+	if err == nil && m.noneGood(read) {
+		return read, &prom.Failure{Empty: true, Reason: "no series of good requests on either side: the query fits none, as with a bound that the histogram does not have"}
+	}
 	return read, err
+}
+
+// noneGood says that both sides have requests and neither has any that is marked
+// as good, which is more likely a query that fits nothing. It would make both
+// equally bad, and pass.
+func (m *meter) noneGood(read Counters) bool {
+	return m.metric.Good != "" && len(read.Stable.Requests) > 0 && len(read.Canary.Marked) == 0 && len(read.Stable.Marked) == 0
 }
 
 func (m *meter) read(ctx context.Context, l *look, q Queries) (Series, error) {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/uuid"
@@ -97,6 +98,10 @@ func TestSignalsByOtherNames(t *testing.T) {
 	r.start("rollout-canary.yaml", "v2")
 	r.await(workflows.PhaseHolding, 1)
 	r.signal("stop", "")
+	require.NoError(t, harness.Await(r.ctx, "the first signal is answered", func(ctx context.Context) (bool, error) {
+		s, err := r.Status(ctx, r.namespace)
+		return err == nil && len(s.Decisions) == 1, err
+	}))
 	r.signal("Approve", "")
 	s := r.await(workflows.PhaseHolding, 2)
 	require.Len(t, s.Decisions, 2)

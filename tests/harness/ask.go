@@ -16,7 +16,7 @@ const exitLost = 3
 // AskWorker returns the HTTP status with which a worker inside answers on a path.
 func (b *Bed) AskWorker(ctx context.Context, address, path string) (int, error) {
 	out, err := b.Sandbox.Command(ctx, b.Programs.Load, "--url", "http://"+address+path,
-		"--requests", "1", "--duration", "2s", "--clients", "1", "-o", "json").Output()
+		"--requests", "1", "--post", "0", "--duration", "2s", "--clients", "1", "-o", "json").Output()
 	var exit *sandbox.ExitError
 	if err != nil && !(errors.As(err, &exit) && exit.Code == exitLost) {
 		return 0, fmt.Errorf("asking the worker at %s: %w", address, err)

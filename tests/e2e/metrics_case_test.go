@@ -41,9 +41,15 @@ type document struct {
 // Prometheus scrapes every second.
 const pace = "interval: 1s, window: 5s, duration: 6s"
 
-// slowest is for quantiles that the slowest of few requests decides, which says
-// nothing on a busy machine: one that is known passes, also of a few.
-const slowest = pace + ", maxRatio: 1000, minRequests: 1}"
+// even is for the quantiles of steady versions: on a busy machine the slowest of a
+// few hundred requests may take three times as long as they should, but no longer.
+const even = pace + ", maxRatio: 3}"
+
+// steady is a patch of the Deployment after which every request takes 60 ms, so
+// that quantiles are those of the application and not of the machine; and limits,
+// which kube/cpu and kube/memory compare with.
+const steady = `{"spec":{"template":{"spec":{"containers":[{"name":"main","env":[{"name":"LATENCY","value":"60ms"}],` +
+	`"resources":{"limits":{"cpu":"100m","memory":"64Mi"},"requests":{"cpu":"1m","memory":"1Mi"}}}]}}}}`
 
 // successRate is judged by a sequential test that needs few requests.
 const successRate = "{template: app/success-rate, name: errors, " + pace + ", test: {margin: {ratio: 2, delta: 0.05}}, onFail: rollback}"

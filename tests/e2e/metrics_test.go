@@ -36,25 +36,25 @@ func (r *rollout) analysing(fits func(workflows.AnalysisStatus) bool) func(conte
 // TestMetricsPromoteAlone promotes a good version without a person, by the
 // metrics of the application and then by those of the gateway.
 func TestMetricsPromoteAlone(t *testing.T) {
-	r := newRollout(t)
+	r := newRolloutOf(t, steady)
 	d := document{steps: []measuredStep{
 		{route: "traffic: 30%", metrics: []string{
 			successRate,
 			"{template: app/latency, " + pace + ", test: {margin: {ratio: 2, delta: 0.05}}}",
-			"{template: app/latency-p50, " + pace + ", maxRatio: 20}",
-			"{template: app/latency-p95, " + slowest,
-			"{template: app/latency-p99, " + slowest,
+			"{template: app/latency-p50, " + pace + "}",
+			"{template: app/latency-p95, " + even,
+			"{template: app/latency-p99, " + even,
 			"{template: app/request-rate, " + pace + "}",
-			"{template: app/error-budget-burn, " + pace + ", minRequests: 1}",
+			"{template: app/error-budget-burn, " + pace + "}",
 		}},
 		{route: "traffic: 50%", metrics: []string{
 			"{template: traefik/success-rate, " + pace + ", test: {margin: {ratio: 2, delta: 0.05}}}",
 			"{template: traefik/latency, " + pace + ", test: {margin: {ratio: 2, delta: 0.05}}}",
-			"{template: traefik/latency-p50, " + pace + ", maxRatio: 20}",
-			"{template: traefik/latency-p95, " + slowest,
-			"{template: traefik/latency-p99, " + slowest,
+			"{template: traefik/latency-p50, " + pace + "}",
+			"{template: traefik/latency-p95, " + even,
+			"{template: traefik/latency-p99, " + even,
 			"{template: traefik/request-rate, " + pace + "}",
-			"{template: traefik/error-budget-burn, " + pace + ", minRequests: 1}",
+			"{template: traefik/error-budget-burn, " + pace + "}",
 		}},
 	}}
 	r.looked(d)
@@ -80,16 +80,27 @@ func TestMetricsReturnFromACohort(t *testing.T) { badCohort.returns(t) }
 func TestMetricsReturnFromStep2(t *testing.T)   { badFromStep2.returns(t) }
 func TestMetricsReturnFromTheBake(t *testing.T) { badInTheBake.returns(t) }
 
-// TestMetricsWithoutRequests has no client at all: what is not known stops the
-// rollout until a person overrides it, and then returns by the policy of step 2.
+// TestMetricsWithoutRequests has no client at all, and goes through all policies
+// for what is not known: it is ignored beside something that is known, waited for,
+// stops the rollout until a person overrides it, and returns.
 func TestMetricsWithoutRequests(t *testing.T) {
 	r := newIdleRollout(t)
 	empty := "{template: app/success-rate, name: errors, interval: 1s, limits: {consecutiveNoData: 3}, onNoData: "
+	scraped := `{name: scraped, query: 'count(up{namespace="{{namespace}}",pod=~"{{pods}}"})', min: 1, interval: 1s, count: 2}`
 	r.startMeasured(document{steps: []measuredStep{
-		{route: "traffic: 30%", metrics: []string{empty + "pause}"}},
-		{route: "traffic: 50%", metrics: []string{empty + "rollback}"}},
+		{route: "traffic: 10%", metrics: []string{empty + "ignore}", scraped}},
+		{route: "traffic: 20%", metrics: []string{empty + "wait}", scraped}},
+		{route: "traffic: 30%", metrics: []string{empty + "pause}", scraped}},
+		{route: "traffic: 50%", metrics: []string{empty + "rollback}", scraped}},
 	}})
-	s := r.await(workflows.PhaseStuck, 1)
+	require.NoError(t, harness.Await(r.ctx, "step 2 has waited for longer than its limit", r.analysing(func(a workflows.AnalysisStatus) bool {
+		return a.Step == 2 && len(a.State.Metrics) == 2 && a.State.Metrics[0].Empty > 6 && a.State.Metrics[1].Outcome == verdict.Pass
+	})))
+	s := r.await(workflows.PhaseHolding, 2)
+	require.Empty(t, s.Decisions, "step 1 went on by what was known")
+	require.Equal(t, map[string]verdict.Outcome{"errors": verdict.NoData, "scraped": verdict.Pass}, outcomes(s.Analyses[0]))
+	r.sluice("promote", harness.Demo, "--reason", "the shop is shut")
+	s = r.await(workflows.PhaseStuck, 3)
 	// A busy machine scrapes the new pods late.
 	require.Regexp(t, "no (requests since the last sample|series of requests to canary: none was scraped yet.*); 3 times in a row", s.Failure)
 	out, err := r.Sluice(r.ctx, r.namespace, "promote", harness.Demo)
@@ -97,7 +108,7 @@ func TestMetricsWithoutRequests(t *testing.T) {
 	require.NotZero(t, out.Code, "without a reason")
 	r.sluice("promote", harness.Demo, "--reason", "nobody shops at night")
 	s = r.await(workflows.PhaseRolledBack, 0)
-	require.Contains(t, s.Result.Reason, "the metrics of step 2: errors: no requests")
+	require.Contains(t, s.Result.Reason, "the metrics of step 4: errors: no requests")
 	require.Equal(t, "nobody shops at night", s.Decisions[len(s.Decisions)-1].Reason)
 	r.restored("v1")
 }

@@ -115,6 +115,15 @@ func TestRepeat(t *testing.T) {
 	judge(t, run)
 }
 
+// TestLostPods plays runs of which a sample has few: a pod is lost where the guard
+// of the next change of the route is all that there is, behind a gateway that
+// knows endpoints as late as routes, and behind one that knows them later.
+func TestLostPods(t *testing.T) {
+	for _, personality := range personalities {
+		judge(t, Run{Scenario: Scenarios()[0], Personality: personality, Fault: PodLost, Write: 5, Seed: 1})
+	}
+}
+
 func judge(t *testing.T, run Run) {
 	t.Helper()
 	want := reference(t, run)

@@ -76,7 +76,13 @@ func Project(before Status, f Facts) Status {
 	if f.Problem != "" {
 		s.Message = f.Problem
 	}
-	if c := s.CanaryStatus; c != nil {
+	switch c := s.CanaryStatus; {
+	case c == nil:
+	case f.Open && f.Silent != "" && before.CanaryStatus != nil:
+		// An approval that nobody could answer yet is kept, but not repeated here:
+		// by that a StepReady of ours is told from one that somebody has written.
+		s.CurrentStepIndex, s.CurrentStepState = before.CurrentStepIndex, before.CurrentStepState
+	default:
 		s.CurrentStepIndex, s.CurrentStepState = c.CurrentStepIndex, c.CurrentStepState
 	}
 	s.settleTimes(before, f.Now)

@@ -65,7 +65,7 @@ func (f *temporal) Send(_ context.Context, _ string, verb workflows.Verb, m work
 		return workflows.Answer{}, f.away
 	}
 	f.sent = append(f.sent, sent{verb, m, o.RequestID})
-	if f.refuse != "" {
+	if f.refuse != "" && verb != workflows.VerbPause {
 		return workflows.Answer{}, &control.Refused{Text: f.refuse}
 	}
 	return workflows.Answer{}, nil

@@ -20,7 +20,7 @@ type follower struct {
 	input *workflows.Input
 	ended bool
 	// relayed are the messages that were answered.
-	relayed map[string]bool
+	relayed map[string]reply
 	// told is the time of the last turn of the story that was told as an event.
 	told time.Time
 }
@@ -45,17 +45,18 @@ func (f *follower) set(status *control.Status, ended bool) {
 	f.ended = f.ended || ended
 }
 
-// answered says that a message was answered.
-func (f *follower) answered(id string) bool {
+// answered returns how a message was answered, if it was.
+func (f *follower) answered(id string) (reply, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.relayed[id]
+	m, ok := f.relayed[id]
+	return m, ok
 }
 
-func (f *follower) answer(id string) {
+func (f *follower) answer(m reply) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.relayed[id] = true
+	f.relayed[m.id] = m
 }
 
 // over says that there will be no more news.
@@ -82,7 +83,7 @@ func (w *Watcher) follow(k key, id string) {
 		return
 	}
 	ctx, cancel := context.WithCancel(w.stopped)
-	f := &follower{cancel: cancel, relayed: map[string]bool{}}
+	f := &follower{cancel: cancel, relayed: map[string]reply{}}
 	w.followers[k] = f
 	go w.listen(ctx, k, id, f)
 }

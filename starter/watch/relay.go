@@ -63,8 +63,8 @@ func (w *Watcher) relayApproval(ctx context.Context, s *subject) error {
 		return nil
 	}
 	m := workflows.Message{Step: step, By: who.manager, Reason: "status.canaryStatus.currentStepState was set to StepReady"}
-	err := w.sendPatched(ctx, s, workflows.VerbPromote, m, who.String())
-	if s.accepted {
+	accepted, err := w.sendPatched(ctx, s, workflows.VerbPromote, m, who.String())
+	if accepted {
 		s.ready(step)
 	}
 	return err
@@ -94,19 +94,20 @@ func (w *Watcher) relayJump(ctx context.Context, s *subject) error {
 		return nil
 	}
 	m := workflows.Message{Step: to, By: who.manager, Reason: fmt.Sprintf("status.canaryStatus.nextStepIndex was set to %d", to)}
-	return w.sendPatched(ctx, s, workflows.VerbJump, m, fmt.Sprint(who, " ", to))
+	_, err := w.sendPatched(ctx, s, workflows.VerbJump, m, fmt.Sprint(who, " ", to))
+	return err
 }
 
 // sendPatched sends what somebody has patched into the status. The status that
 // answers the patch names the message, and the identity of the next one is made
 // from that name, too: an equal patch within the same second is another message,
-// and one patch that is looked at twice is not.
-func (w *Watcher) sendPatched(ctx context.Context, s *subject, verb workflows.Verb, m workflows.Message, cause string) error {
-	id, err := w.send(ctx, s, verb, m, cause+" after "+s.before.Relayed)
+// and one patch that is looked at twice is not. It says whether the rollout took it.
+func (w *Watcher) sendPatched(ctx context.Context, s *subject, verb workflows.Verb, m workflows.Message, cause string) (bool, error) {
+	sent, err := w.send(ctx, s, verb, m, cause+" after "+s.before.Relayed)
 	if err == nil {
-		s.relayed = id
+		s.relayed = sent.id
 	}
-	return err
+	return sent.accepted, err
 }
 
 // pausedReason begins the reason of decisions that follow spec.strategy.paused.
@@ -165,34 +166,43 @@ func (w *Watcher) relayPlan(ctx context.Context, s *subject) error {
 	return err
 }
 
+// reply is how a message was answered.
+type reply struct {
+	id string
+	// accepted says that the rollout took it; else it was refused, or the rollout
+	// had ended.
+	accepted bool
+}
+
 // send sends a message once. Its identity is made from what it follows, so that
 // Temporal, too, takes it once, whichever replica sends it. A refusal is told as
 // an event and not tried again. An error means that it has not arrived: nothing
-// may overwrite what it was made from. It returns that identity.
-func (w *Watcher) send(ctx context.Context, s *subject, verb workflows.Verb, m workflows.Message, cause string) (string, error) {
+// may overwrite what it was made from.
+func (w *Watcher) send(ctx context.Context, s *subject, verb workflows.Verb, m workflows.Message, cause string) (reply, error) {
 	m.Run = s.rollout.Run
 	sum := sha256.Sum256([]byte(strings.Join([]string{string(s.obj.GetUID()), m.Run, string(verb), fmt.Sprint(m.Step), cause}, "\n")))
 	id := hex.EncodeToString(sum[:16])
 	f := w.follower(s.key)
 	if f == nil {
-		return "", errWait
+		return reply{}, errWait
 	}
-	if f.answered(id) {
-		return id, nil
+	if before, ok := f.answered(id); ok {
+		return before, nil
 	}
 	answer, err := w.Control.Send(ctx, s.rollout.WorkflowID, verb, m, control.SendOptions{RequestID: id, Identity: "sluice-watch:" + m.By})
 	var refused *control.Refused
 	var ended *control.Ended
+	result := reply{id: id}
 	switch {
 	case errors.As(err, &refused):
 		w.event(ctx, s, warning, "Refused", fmt.Sprintf("%s by %s: %s", verb, m.By, refused.Text), id)
 	case errors.As(err, &ended):
 	case err != nil:
-		return "", fmt.Errorf("relaying %s by %s: %w", verb, m.By, err)
+		return reply{}, fmt.Errorf("relaying %s by %s: %w", verb, m.By, err)
 	default:
-		s.accepted = true
+		result.accepted = true
 		w.Log.Info("relayed", "rollout", s.key.String(), "verb", verb, "by", m.By, "answer", answer.Text)
 	}
-	f.answer(id)
-	return id, nil
+	f.answer(result)
+	return result, nil
 }

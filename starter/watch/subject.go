@@ -51,8 +51,6 @@ type subject struct {
 	unheld int32
 	// relayed identifies the message that was made of a patch of the status.
 	relayed string
-	// accepted says that a message was just accepted.
-	accepted bool
 }
 
 // look gathers what is known about a Rollout.

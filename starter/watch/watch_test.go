@@ -286,6 +286,19 @@ func TestRefusedApprovalCanBeGivenAgainAtOnce(t *testing.T) {
 	})
 }
 
+func TestApprovalThatIsRefusedBesideAPauseIsNotTold(t *testing.T) {
+	inBench(t, nil, func(b *bench) {
+		b.rolling()
+		b.temporal.refuse = "paused: resume it first"
+		b.approve()
+		b.edit(func(o *unstructured.Unstructured) {
+			require.NoError(t, unstructured.SetNestedField(o.Object, true, "spec", "strategy", "paused"))
+		})
+		require.Equal(t, projection.StepPaused, b.look().CurrentStepState)
+		require.Equal(t, []workflows.Verb{workflows.VerbPause, workflows.VerbPromote}, b.temporal.verbs())
+	})
+}
+
 func TestApprovalStaysUntilTheRolloutGoesOn(t *testing.T) {
 	inBench(t, nil, func(b *bench) {
 		b.rolling()
@@ -316,7 +329,7 @@ func TestApprovalHasOneIdentityForAllReplicas(t *testing.T) {
 		b.approve()
 		seen := b.object()
 		b.look()
-		b.follower(webKey).relayed = map[string]bool{} // another replica, that sees what the first saw
+		b.follower(webKey).relayed = map[string]reply{} // another replica, that sees what the first saw
 		s, err := b.Watcher.look(b.ctx, seen)
 		require.NoError(t, err)
 		require.NoError(t, b.relay(b.ctx, s))

@@ -35,6 +35,8 @@ type rollout struct {
 	namespace string
 	load      *harness.Load
 	before    harness.Snapshot
+	// sightings are how long it took until each drift was asked about.
+	sightings []time.Duration
 }
 
 // newRollout deploys the seed's application, unmodified, and starts the load.

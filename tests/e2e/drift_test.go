@@ -70,10 +70,20 @@ func (r *rollout) asked(since time.Time, about string) workflows.Status {
 	require.Contains(r.t, s.Message, about)
 	seen := s.Decisions[len(s.Decisions)-1]
 	require.Equal(r.t, "drift", seen.Via)
-	// Usually within a second; a test machine that is busy with other cases may take longer.
 	r.t.Logf("seen after %s: %s", seen.At.Sub(since).Round(time.Millisecond), seen.Reason)
 	require.WithinDuration(r.t, since, seen.At, 5*time.Second)
+	r.sightings = append(r.sightings, seen.At.Sub(since))
 	return s
+}
+
+// seenWithin requires that half of the drifts that were asked about were seen
+// within a time of the write. Single ones may take longer where other cases keep
+// the machine busy.
+func (r *rollout) seenWithin(limit time.Duration) {
+	r.t.Helper()
+	slices.Sort(r.sightings)
+	require.NotEmpty(r.t, r.sightings)
+	require.Less(r.t, r.sightings[len(r.sightings)/2], limit, "%v", r.sightings)
 }
 
 // noted waits until the timeline has a line that contains a text, after a moment.
@@ -161,6 +171,7 @@ func TestDriftIsAskedAbout(t *testing.T) {
 	r.sluice("resume", harness.Demo)
 	require.NoError(t, harness.Await(r.ctx, "the canary has its pods once more", r.canaryPods(2)))
 	r.backAt(10)
+	r.seenWithin(time.Second)
 
 	r.sluice("abort", harness.Demo)
 	r.await(workflows.PhaseRolledBack, 0)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -223,6 +224,39 @@ func TestSelectorResumedByOthers(t *testing.T) {
 	s := r.await(workflows.PhaseRolledBack, 0)
 	require.Contains(t, s.Result.Reason, "resumed by somebody else")
 	r.checkShare("returned", "v1", 100)
+	r.finish()
+	r.restored("v1")
+}
+
+// TestSelectorReset lets a tool put the selector back as its repository has it,
+// which sends requests for stable to canary pods: once it is narrowed again, and
+// the second time a person is asked.
+func TestSelectorReset(t *testing.T) {
+	r := newRollout(t)
+	r.startBySelector("rollout-canary.yaml", "v2")
+	r.holdAt(1, 10, "v2")
+	apply := []byte(`{"apiVersion":"v1","kind":"Service","metadata":{"name":"demo"},"spec":{"selector":{"app":"demo"}}}`)
+	reset := func() {
+		force := true
+		_, err := r.Kube.CoreV1().Services(r.namespace).Patch(r.ctx, harness.Demo, types.ApplyPatchType, apply, metav1.PatchOptions{FieldManager: "kubectl", Force: &force})
+		require.NoError(t, err)
+	}
+	narrowed := func(context.Context) (bool, error) { return r.service().Spec.Selector["pod-template-hash"] != "", nil }
+
+	since := time.Now()
+	reset()
+	r.noted(since, "it is narrowed again at once")
+	require.NoError(t, harness.Await(r.ctx, "the Service is narrowed again", narrowed))
+	r.seenAt(10)
+
+	since = time.Now()
+	reset()
+	r.asked(since, "resume narrows it once more")
+	r.sluice("resume", harness.Demo)
+	require.NoError(t, harness.Await(r.ctx, "the Service is narrowed once more", narrowed))
+	r.backAt(10)
+	r.sluice("abort", harness.Demo)
+	r.await(workflows.PhaseRolledBack, 0)
 	r.finish()
 	r.restored("v1")
 }

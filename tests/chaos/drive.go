@@ -145,6 +145,8 @@ func (s *sim) interfere() {
 		s.act(Act{Verb: workflows.VerbRevise}, view)
 	case Double:
 		s.scale(2 * s.run.Scenario.Pods)
+	case Unroute, Reweigh, Grow, Widen:
+		s.meddle()
 	case Repair:
 		s.watcher.Aborted()
 		s.frontend.Terminate(s.workflowID())

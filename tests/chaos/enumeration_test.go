@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"k8s.io/klog/v2"
 
+	"sluice.dev/sluice/config"
 	fakegateway "sluice.dev/sluice/tests/chaos/gateway"
 	"sluice.dev/sluice/workflows"
 )
@@ -97,6 +98,33 @@ func TestEveryWrite(t *testing.T) {
 	runs := drawn(t, combined(t))
 	t.Logf("%d runs, %s=%d", len(runs), seedVariable, seed(t))
 	for _, run := range runs {
+		t.Run(run.Name(), func(t *testing.T) {
+			t.Parallel()
+			judge(t, run)
+		})
+	}
+}
+
+// TestDrift lets somebody change an object of the rollout at every write of the
+// seed's canary, in both ways of isolation, or at a sample of them. Who deletes the
+// route while pods are being replaced sends requests to one that is told to stop:
+// a request that is in flight there is the one thing that is lost.
+func TestDrift(t *testing.T) {
+	var runs []Run
+	for _, scenario := range Scenarios() {
+		if scenario.Name != "canary" && scenario.Name != "selector" {
+			continue
+		}
+		run := Run{Scenario: scenario, Personality: fakegateway.Traefik, Fault: None, Seed: seed(t)}
+		for write := range reference(t, run).Writes {
+			for _, fault := range Drifts {
+				if run.Write, run.Fault = write+1, fault; fault != Widen || scenario.Isolation == config.IsolateBySelector {
+					runs = append(runs, run)
+				}
+			}
+		}
+	}
+	for _, run := range drawn(t, runs) {
 		t.Run(run.Name(), func(t *testing.T) {
 			t.Parallel()
 			judge(t, run)

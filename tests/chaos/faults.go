@@ -59,7 +59,19 @@ const (
 	// PodLost: a pod of canary is lost between the operation that has found all of
 	// them ready and the next change of the route.
 	PodLost Fault = "pod-lost"
+	// Unroute: somebody deletes the canary Ingress.
+	Unroute Fault = "unroute"
+	// Reweigh: somebody edits its weight.
+	Reweigh Fault = "reweigh"
+	// Grow: somebody scales the canary up.
+	Grow Fault = "grow"
+	// Widen: a tool puts the selector of the user's Service back, as its repository
+	// has it.
+	Widen Fault = "widen"
 )
+
+// Drifts are the faults by which somebody changes an object of the rollout.
+var Drifts = []Fault{Unroute, Reweigh, Grow, Widen}
 
 // Faults are all of them, but None.
 var Faults = []Fault{
@@ -171,7 +183,7 @@ func (s *sim) write(w *workerProcess, a clienttesting.Action) (runtime.Object, e
 		s.losePod()
 	case Freeze:
 		s.replicas[0].Freeze(freezing)
-	case Abort, Revise, Double, Repair:
+	case Abort, Revise, Double, Repair, Unroute, Reweigh, Grow, Widen:
 		time.AfterFunc(s.between(0, 2*time.Second), s.interfere)
 	case None:
 	}

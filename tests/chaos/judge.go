@@ -31,7 +31,7 @@ func ParseRun(name string) (Run, error) {
 	if _, err := fmt.Sscan(parts[3]+" "+parts[4], &r.Write, &r.Seed); err != nil {
 		return r, fmt.Errorf("reading write and seed of %q: %w", name, err)
 	}
-	if r.Scenario.Name == "" || lags[r.Personality] == nil || r.Fault != None && !slices.Contains(Faults, r.Fault) {
+	if r.Scenario.Name == "" || lags[r.Personality] == nil || r.Fault != None && !slices.Contains(Faults, r.Fault) && !slices.Contains(Drifts, r.Fault) {
 		return r, fmt.Errorf("%q is no run: its scenario, personality or fault does not exist", name)
 	}
 	return r, nil

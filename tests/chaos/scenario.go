@@ -122,6 +122,7 @@ func (s Scenario) document(namespace string) config.Rollout {
 		Steps:    s.Steps, Isolation: s.Isolation,
 		Deadline:  config.Duration(10 * time.Minute),
 		OnFailure: config.FailurePause,
+		OnDrift:   config.DriftEnforce,
 		Traffic: config.Traffic{
 			Service: "demo", Ingress: config.IngressRef{Name: "demo", Class: "nginx"},
 			Grace: config.Duration(3 * time.Second), ConfirmTimeout: config.Duration(2 * time.Minute),

@@ -69,7 +69,8 @@ func (s *sim) startWorker() {
 	acting.RegisterActivity(&traffic.Activities{Cluster: cluster, Gateways: gateways})
 	watches := pending.New(connected, silent())
 	acting.RegisterActivity(&workload.Activities{
-		Cluster: cluster, Gateway: traffic.Endpoints{Cluster: cluster, Gateways: gateways}, Watches: watches,
+		Cluster: cluster, Gateway: traffic.Endpoints{Cluster: cluster, Gateways: gateways},
+		Routes: traffic.Looker{Cluster: cluster, Gateways: gateways}, Watches: watches,
 	})
 	for _, p := range []worker.Worker{acting, deciding} {
 		s.must(p.Start())

@@ -29,12 +29,14 @@ var (
 	ownRollouts    = schema.GroupVersionResource{Group: "sluice.dev", Version: "v1alpha1", Resource: "rollouts"}
 )
 
-// seedRollout is the name of the seed's document.
+// seedRollout is the name of the seed's canary document.
 const seedRollout = "rollouts-demo"
 
 // bypass is a case of the bypass mode: nothing but the Kubernetes API is used.
 type bypass struct {
 	*rollout
+	name    string // of the Rollout
+	host    string // of the Ingress; may be empty
 	watcher *harness.Watcher
 	second  *harness.Watcher // another replica, if there is one
 	replica int              // which of the addresses the watcher has
@@ -57,15 +59,29 @@ func newBypassOf(t *testing.T, patch string, rollouts schema.GroupVersionResourc
 	t.Helper()
 	_, err := kubectlPath() // before the case's time begins
 	require.NoError(t, err)
-	r := newRolloutUnder(t, patch, harness.LoadOptions{Rate: bypassRate})
-	client, err := r.Sandbox.Dynamic()
-	require.NoError(t, err)
-	b := &bypass{rollout: r, dynamic: client.Resource(rollouts).Namespace(r.namespace)}
+	b := bypassOf(newRolloutUnder(t, patch, harness.LoadOptions{Rate: bypassRate}), rollouts)
 	b.sluice("crds", "--install")
 	b.listen()
 	b.startWatch(harness.HookArgs(0)...)
 	t.Cleanup(b.stop)
+	t.Cleanup(b.explain)
 	return b
+}
+
+// bypassOf is a case with a Rollout of a resource.
+func bypassOf(r *rollout, rollouts schema.GroupVersionResource) *bypass {
+	r.t.Helper()
+	client, err := r.Sandbox.Dynamic()
+	require.NoError(r.t, err)
+	return &bypass{rollout: r, name: seedRollout, dynamic: client.Resource(rollouts).Namespace(r.namespace)}
+}
+
+// startLoad starts a load of its own for a case that has none.
+func (b *bypass) startLoad(rate float64) {
+	b.t.Helper()
+	var err error
+	b.load, err = b.StartLoad(b.ctx, harness.LoadOptions{Rate: rate, Duration: limit, Host: b.host})
+	require.NoError(b.t, err)
 }
 
 // holding is what the watcher logs when the webhooks are registered.
@@ -82,21 +98,28 @@ func (b *bypass) startWatch(args ...string) {
 	b.watcher = w
 }
 
-// stop ends the watcher, after the Rollouts of the case have been let go.
+// explain logs how a case that has failed stands.
+func (b *bypass) explain() {
+	if !b.t.Failed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	log, _ := b.watcher.Log()
+	b.t.Logf("the watcher: %s", log)
+	if obj, err := b.dynamic.Get(ctx, b.name, metav1.GetOptions{}); err == nil {
+		text, _ := json.MarshalIndent(obj.Object["status"], "", "  ")
+		b.t.Logf("the Rollout at the end: %s", text)
+	}
+	if d, err := b.Deployment(ctx, b.namespace); err == nil {
+		b.t.Logf("the workload at the end: paused %v, image %s, %v", d.Spec.Paused, d.Spec.Template.Spec.Containers[0].Image, d.Annotations)
+	}
+}
+
+// stop ends the watchers, and lets go whatever Rollouts are left.
 func (b *bypass) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	if b.t.Failed() {
-		log, _ := b.watcher.Log()
-		b.t.Logf("the watcher: %s", log)
-		if obj, err := b.dynamic.Get(ctx, seedRollout, metav1.GetOptions{}); err == nil {
-			text, _ := json.MarshalIndent(obj.Object["status"], "", "  ")
-			b.t.Logf("the Rollout at the end: %s", text)
-		}
-		if d, err := b.Deployment(ctx, b.namespace); err == nil {
-			b.t.Logf("the workload at the end: paused %v, image %s, %v", d.Spec.Paused, d.Spec.Template.Spec.Containers[0].Image, d.Annotations)
-		}
-	}
 	var errs []error
 	for _, w := range []*harness.Watcher{b.watcher, b.second} {
 		if w != nil {
@@ -104,8 +127,16 @@ func (b *bypass) stop() {
 		}
 	}
 	require.NoError(b.t, errors.Join(errs...))
-	// Nobody is left to take the finalizer away.
-	_, _ = b.dynamic.Patch(ctx, seedRollout, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+	// Nobody is left to take the finalizers away.
+	client, err := b.Sandbox.Dynamic()
+	require.NoError(b.t, err)
+	for _, resource := range []schema.GroupVersionResource{kruiseRollouts, ownRollouts} {
+		list, err := client.Resource(resource).List(ctx, metav1.ListOptions{})
+		require.NoError(b.t, err)
+		for _, obj := range list.Items {
+			_, _ = client.Resource(resource).Namespace(obj.GetNamespace()).Patch(ctx, obj.GetName(), types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+		}
+	}
 }
 
 // apply applies the seed's canary document, with texts replaced in pairs, as
@@ -128,6 +159,13 @@ func (b *bypass) declareBy(apply func()) {
 	d, err := b.Deployment(b.ctx, b.namespace)
 	require.NoError(b.t, err)
 	require.Equal(b.t, "true", d.Labels[release.LabelBypass])
+	b.snap()
+}
+
+// snap keeps what there is now as what shall be there in the end.
+func (b *bypass) snap() {
+	b.t.Helper()
+	var err error
 	b.before, err = b.Snapshot(b.ctx, b.namespace)
 	require.NoError(b.t, err)
 }
@@ -135,7 +173,7 @@ func (b *bypass) declareBy(apply func()) {
 // read returns the Rollout and its status.
 func (b *bypass) read(ctx context.Context) (*unstructured.Unstructured, projection.Status, error) {
 	var status projection.Status
-	obj, err := b.dynamic.Get(ctx, seedRollout, metav1.GetOptions{})
+	obj, err := b.dynamic.Get(ctx, b.name, metav1.GetOptions{})
 	if err != nil {
 		return nil, status, err
 	}
@@ -184,7 +222,7 @@ func (b *bypass) paused(step, weight int, version string) projection.Status {
 // patchStatus patches the status as `kubectl kruise` does.
 func (b *bypass) patchStatus(patch string) {
 	b.t.Helper()
-	_, err := b.dynamic.Patch(b.ctx, seedRollout, types.MergePatchType, []byte(`{"status":{"canaryStatus":`+patch+`}}`), metav1.PatchOptions{FieldManager: "kubectl-kruise"}, "status")
+	_, err := b.dynamic.Patch(b.ctx, b.name, types.MergePatchType, []byte(`{"status":{"canaryStatus":`+patch+`}}`), metav1.PatchOptions{FieldManager: "kubectl-kruise"}, "status")
 	require.NoError(b.t, err)
 }
 
@@ -194,7 +232,7 @@ func (b *bypass) approve() { b.patchStatus(`{"currentStepState":"StepReady"}`) }
 // patch patches the Rollout itself.
 func (b *bypass) patch(patch string) {
 	b.t.Helper()
-	_, err := b.dynamic.Patch(b.ctx, seedRollout, types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: "kubectl-edit"})
+	_, err := b.dynamic.Patch(b.ctx, b.name, types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: "kubectl-edit"})
 	require.NoError(b.t, err)
 }
 
@@ -238,7 +276,7 @@ func (b *bypass) healthy(succeeded, image string) {
 // gone deletes the Rollout and waits until nothing of it is left.
 func (b *bypass) gone() {
 	b.t.Helper()
-	require.NoError(b.t, b.dynamic.Delete(b.ctx, seedRollout, metav1.DeleteOptions{}))
+	require.NoError(b.t, b.dynamic.Delete(b.ctx, b.name, metav1.DeleteOptions{}))
 	b.nothingLeft()
 }
 

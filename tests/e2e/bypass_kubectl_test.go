@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -90,7 +91,7 @@ func (b *bypass) document(name string, replace ...string) string {
 // approveByKubectl is the approval that needs no plugin.
 func (b *bypass) approveByKubectl() {
 	b.t.Helper()
-	b.kubectl("patch", "rollout", seedRollout, "--subresource", "status", "--type", "merge",
+	b.kubectl("patch", "rollout", b.name, "--subresource", "status", "--type", "merge",
 		"-p", `{"status":{"canaryStatus":{"currentStepState":"StepReady"}}}`)
 }
 
@@ -152,6 +153,7 @@ func TestBypassSeed(t *testing.T) {
 	require.Equal(t, "rollout.rollouts.kruise.io \"rollouts-demo\" deleted", strings.Split(b.kubectl("delete", "rollout", seedRollout), " from")[0])
 	b.nothingLeft()
 	b.finish()
+	b.toldInTime()
 }
 
 // checkShown requires that `kubectl get rollout -w` has told the whole story.
@@ -167,8 +169,15 @@ func (b *bypass) checkShown(w *watching) {
 		}
 	}
 	b.t.Logf("kubectl get rollout -w: %q", story)
-	for _, told := range []string{"Healthy 2 Completed", "Progressing 1 StepUpgrade", "Progressing 1 StepPaused", "Progressing 2 StepPaused", "Progressing 2 Completed"} {
+	for _, told := range []string{
+		"Healthy 2 Completed", "Progressing 1 StepUpgrade", "Progressing 1 StepPaused", "Progressing 1 StepReady",
+		"Progressing 2 StepPaused", "Progressing 2 StepReady", "Progressing 2 Completed",
+	} {
 		require.Contains(b.t, story, told)
+	}
+	for _, step := range []string{"1", "2"} { // an approval stays until it is taken
+		ready := slices.Index(story, "Progressing "+step+" StepReady")
+		require.NotContains(b.t, story[ready:], "Progressing "+step+" StepPaused")
 	}
 	require.Equal(b.t, "Healthy 2 Completed", story[len(story)-1])
 }

@@ -20,6 +20,7 @@ import (
 // applyLoop is a GitOps tool of a few lines.
 type applyLoop struct {
 	version atomic.Value
+	applied atomic.Int64
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 }
@@ -29,13 +30,30 @@ func (l *applyLoop) stop() {
 	l.done.Wait()
 }
 
+// again waits until everything was applied so many times more.
+func (l *applyLoop) again(b *bypass, times int64) {
+	b.t.Helper()
+	want := l.applied.Load() + times
+	require.NoError(b.t, harness.Await(b.ctx, "the loop goes on", func(context.Context) (bool, error) { return l.applied.Load() >= want, nil }))
+}
+
 // loopInterval is shorter than that of any GitOps tool.
 const loopInterval = time.Second
 
-// applyInALoop applies the seed's Deployment with an image again and again.
-func (b *bypass) applyInALoop(version string, flags ...string) *applyLoop {
-	b.t.Helper()
+// workloadManifest is the seed's Deployment alone.
+func (b *bypass) workloadManifest() string {
 	manifest, _, _ := strings.Cut(b.document("app.yaml"), "\n---")
+	return manifest
+}
+
+// manifests are all of the seed's: Deployment, Service, Ingress and Rollout.
+func (b *bypass) manifests() string {
+	return string(harness.AtHost([]byte(b.document("app.yaml")), b.host)) + "\n---\n" + b.document("rollout-canary.yaml")
+}
+
+// applyInALoop applies manifests with a version of the image again and again.
+func (b *bypass) applyInALoop(manifests, version string, flags ...string) *applyLoop {
+	b.t.Helper()
 	ctx, cancel := context.WithCancel(b.ctx)
 	l := &applyLoop{cancel: cancel}
 	l.version.Store(version)
@@ -43,11 +61,12 @@ func (b *bypass) applyInALoop(version string, flags ...string) *applyLoop {
 	require.NoError(b.t, err)
 	l.done.Go(func() {
 		for ctx.Err() == nil {
-			now := strings.ReplaceAll(manifest, "version:v1", fmt.Sprintf("version:%s", l.version.Load()))
+			now := strings.ReplaceAll(manifests, "version:v1", fmt.Sprintf("version:%s", l.version.Load()))
 			out, err := b.Kubectl(ctx, path, b.namespace, now, append([]string{"apply", "-f", "-"}, flags...)...)
 			if ctx.Err() == nil && (err != nil || out.Code != 0) {
 				b.t.Errorf("applying: %v %s", err, out.Stderr)
 			}
+			l.applied.Add(1)
 			select {
 			case <-ctx.Done():
 			case <-time.After(loopInterval):
@@ -68,14 +87,46 @@ func (b *bypass) runs() int {
 	return len(list.Executions)
 }
 
-// TestBypassLoop applies the manifests again and again, as GitOps tools do, by
+// TestBypassGitOps is the seed's session through a GitOps tool: it applies all
+// manifests again and again, their image is changed, people approve twice, and
+// what it goes on to apply changes nothing more.
+func TestBypassGitOps(t *testing.T) {
+	group := newGroup(t)
+	for way, flags := range map[string][]string{"client": nil, "server": {"--server-side", "--force-conflicts"}} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			b := group.beside(t, way, "", kruiseRollouts)
+			b.startLoad(besideRate)
+			loop := b.applyInALoop(b.manifests(), "v1", flags...)
+			b.declareBy(func() { loop.again(b, 1) })
+			loop.version.Store("v2")
+			b.paused(1, 10, "v2")
+			loop.again(b, 1)
+			b.approveByKubectl()
+			b.paused(2, 30, "v2")
+			loop.again(b, 1)
+			b.approveByKubectl()
+			b.healthy("True", "v2")
+			b.checkShare("promoted", "v2", 100)
+			loop.again(b, 5)
+			loop.stop()
+			require.Equal(t, []string{b.name, "Healthy", "2", "Completed", "Rollout progressing has been completed"}, b.row())
+			require.Equal(t, 1, b.runs(), "the loop has started one rollout")
+			b.restored("v2")
+			b.finish()
+			b.toldInTime()
+		})
+	}
+}
+
+// TestBypassLoop applies the workload again and again, as GitOps tools do, by
 // client-side and by server-side apply: an aborted revision starts nothing until
 // somebody says so, and another one supersedes it. The Rollout is deleted while
 // that one goes on, which finishes it.
 func TestBypassLoop(t *testing.T) {
 	b := newBypass(t, "")
 	b.declare()
-	loop := b.applyInALoop("v2")
+	loop := b.applyInALoop(b.workloadManifest(), "v2")
 	b.paused(1, 10, "v2")
 	b.sluice("abort", harness.Demo, "--reason", "not good")
 	held := b.status("the aborted revision is held", func(s projection.Status) bool {
@@ -85,11 +136,11 @@ func TestBypassLoop(t *testing.T) {
 	b.settle()
 	require.Equal(t, runs, b.runs(), "the loop starts nothing")
 	b.checkShare("aborted and held", "v1", 100)
-	b.kubectl("annotate", "rollout", seedRollout, config.AnnotationReleaseAgain+"="+strings.Fields(held.Message)[1])
+	b.kubectl("annotate", "rollout", b.name, config.AnnotationReleaseAgain+"="+strings.Fields(held.Message)[1])
 	b.stepPaused(1)
 	loop.stop()
 
-	loop = b.applyInALoop("v3", "--server-side", "--force-conflicts")
+	loop = b.applyInALoop(b.workloadManifest(), "v3", "--server-side", "--force-conflicts")
 	b.checkNext("v3")
 	b.gone()
 	b.hasTold("Terminating", "Terminating True InTerminating")
@@ -97,4 +148,5 @@ func TestBypassLoop(t *testing.T) {
 	loop.stop()
 	require.Equal(t, runs+1, b.runs(), "v3 has superseded v2 in its rollout")
 	b.finish()
+	b.toldInTime()
 }

@@ -30,9 +30,7 @@ func newObjects(t *testing.T) *bypass {
 	_, err := bed.Kube.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.namespace}}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	t.Cleanup(r.remove)
-	client, err := bed.Sandbox.Dynamic()
-	require.NoError(t, err)
-	b := &bypass{rollout: r, dynamic: client.Resource(kruiseRollouts).Namespace(r.namespace)}
+	b := bypassOf(r, kruiseRollouts)
 	b.sluice("crds", "--install")
 	return b
 }
@@ -60,6 +58,7 @@ func TestBypassBesideKruise(t *testing.T) {
 	b.watcher, err = b.StartWatchOf(b.ctx, "canaries", "holding changes", harness.HookArgs(0)...)
 	require.NoError(t, err)
 	t.Cleanup(b.stop)
+	t.Cleanup(b.explain)
 	client, err := b.Sandbox.Dynamic()
 	require.NoError(t, err)
 	own := client.Resource(ownRollouts).Namespace(b.namespace)

@@ -13,13 +13,19 @@ import (
 
 	"sluice.dev/sluice/starter/watch/projection"
 	"sluice.dev/sluice/tests/harness"
+	"sluice.dev/sluice/workflows"
 )
 
-// TestBypassOutages changes the image while Temporal is away for a minute, kills the watcher
-// that acts with -9 at each step, also while the new revision is made stable, so
-// that the other replica takes over, and restarts the API server.
+// slowlyReadyApp has pods that count two seconds after they are ready, so that
+// something can happen before.
+const slowlyReadyApp = `{"spec":{"minReadySeconds":2}}`
+
+// TestBypassOutages changes the image while Temporal is away for a minute, kills
+// the watcher that acts with -9 in every state of a step, and while the new
+// revision is made stable, so that the other replica takes over, and restarts the
+// API server.
 func TestBypassOutages(t *testing.T) {
-	b := newBypass(t, "")
+	b := newBypass(t, slowlyReadyApp)
 	b.standBy()
 	b.declare()
 	require.NoError(t, b.Sandbox.Stop(b.ctx, "temporal"))
@@ -31,6 +37,8 @@ func TestBypassOutages(t *testing.T) {
 	b.checkShare("nothing rolls out", "v1", 100)
 	<-away
 	require.NoError(t, b.Sandbox.Start(b.ctx, "temporal"))
+	b.phase(projection.PhaseProgressing, 1, string(workflows.StepUpgrade))
+	b.failOver()
 	b.stepPaused(1)
 	b.failOver()
 	require.NoError(t, b.Sandbox.Restart(b.ctx, "apiserver"))
@@ -39,13 +47,12 @@ func TestBypassOutages(t *testing.T) {
 		return err == nil, err
 	}))
 	b.approve()
+	b.phase(projection.PhaseProgressing, 2, string(workflows.StepTrafficRouting))
+	b.failOver()
 	b.paused(2, 30, "v2")
 	b.failOver()
 	b.approve() // while nobody leads
-	b.status("the new revision is being made stable", func(s projection.Status) bool {
-		p := s.Condition(projection.Progressing)
-		return p != nil && p.Reason == projection.ReasonFinalising
-	})
+	b.finalising()
 	b.failOver()
 	b.healthy("True", "v2")
 	s, err := b.Status(b.ctx, b.namespace)
@@ -81,9 +88,11 @@ func (b *bypass) takeOver() {
 	b.standBy()
 }
 
-// TestBypassWebhookAway changes the image while no webhook answers: the watcher
-// takes back what slips through and then rolls it out. Where its failurePolicy is
-// Fail, changes are refused meanwhile, and nothing else is.
+// TestBypassWebhookAway changes the image while no watcher runs at all: the one
+// that is started takes back what slips through and then rolls it out. So does one
+// that acts while the webhook of another takes connections and answers nothing.
+// Where its failurePolicy is Fail, changes are refused meanwhile, and nothing else
+// is.
 func TestBypassWebhookAway(t *testing.T) {
 	b := newBypass(t, drainedApp)
 	b.declare()
@@ -95,24 +104,58 @@ func TestBypassWebhookAway(t *testing.T) {
 	var err error
 	b.before, err = b.Snapshot(b.ctx, b.namespace)
 	require.NoError(t, err)
-	b.startWatch("--webhook-address", "")
 	d := b.setImage("v2")
 	require.False(t, d.Spec.Paused)
-	require.NoError(t, b.watcher.Await(b.ctx, "began to roll out unheld"))
+	b.startWatch("--webhook-address", "")
+	require.NoError(t, b.watcher.Await(b.ctx, unheld))
 	b.paused(1, 10, "v2")
 	require.Contains(t, b.events(), "Warning Unheld")
-	log, err := b.watcher.Log()
-	require.NoError(t, err)
-	for line := range bytes.Lines(log) {
-		if bytes.Contains(line, []byte("unheld")) {
-			t.Logf("%s", line)
-		}
-	}
 	b.approve()
 	b.stepPaused(2)
 	b.approve()
 	b.healthy("True", "v2")
+	b.webhookHangs()
 	b.finish()
+	b.logUnheld()
+}
+
+// unheld is what the watcher logs of a change that nobody has held.
+const unheld = "began to roll out unheld"
+
+// webhookHangs changes the image while the process that serves the webhook is
+// stopped: its socket takes connections, and nobody answers.
+func (b *bypass) webhookHangs() {
+	b.t.Helper()
+	b.standBy()
+	require.NoError(b.t, b.second.Stall())
+	b.t.Cleanup(func() { _ = b.second.Resume() }) // it could not end otherwise
+	begin := time.Now()
+	d := b.setImage("v3")
+	took := time.Since(begin)
+	require.False(b.t, d.Spec.Paused)
+	require.GreaterOrEqual(b.t, took, 2*time.Second, "the write has waited for the webhook")
+	require.Less(b.t, took, 4*time.Second)
+	begin = time.Now()
+	require.NoError(b.t, b.noteOn("services"))
+	require.Less(b.t, time.Since(begin), time.Second, "nothing else waits")
+	require.NoError(b.t, harness.Await(b.ctx, "v3 holds at step 1", b.holdsImage("v3")))
+	b.paused(1, 10, "v3")
+	require.NoError(b.t, b.second.Resume())
+	b.setImage("v2")
+	b.healthy("False", "v2")
+}
+
+// logUnheld shows how many pods have slipped through.
+func (b *bypass) logUnheld() {
+	b.t.Helper()
+	log, err := b.watcher.Log()
+	require.NoError(b.t, err)
+	require.Equal(b.t, 2, bytes.Count(log, []byte(unheld)))
+	for line := range bytes.Lines(log) {
+		if bytes.Contains(line, []byte(unheld)) {
+			b.t.Logf("%s", line)
+		}
+	}
 }
 
 // failClosed registers the webhook so that its absence refuses changes: of labelled

@@ -62,6 +62,7 @@ func TestBypassMessages(t *testing.T) {
 	b.phase(projection.PhaseHealthy, 0, "")
 	b.hasTold("Progressing True Paused", projection.PhaseDisabling)
 	b.finish()
+	b.toldInTime()
 }
 
 // TestBypassOtherTemplates proposes a third template, returns to stable, lets a
@@ -88,6 +89,7 @@ func TestBypassOtherTemplates(t *testing.T) {
 	b.gone()
 	b.checkShare("rolled back with its Rollout", "v2", 100)
 	b.finish()
+	b.toldInTime()
 }
 
 // checkNext waits for the hold of step 1 of a version that has waited.

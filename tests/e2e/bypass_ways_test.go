@@ -55,7 +55,7 @@ func TestBypassRejectAndHold(t *testing.T) {
 	b.hasTold(projection.StepMetricsAnalysis)
 	require.ErrorContains(t, b.SetImage(b.ctx, b.namespace, "v3"), "rejects other templates: promote or abort it first")
 
-	require.NoError(t, b.dynamic.Delete(b.ctx, seedRollout, metav1.DeleteOptions{}))
+	require.NoError(t, b.dynamic.Delete(b.ctx, b.name, metav1.DeleteOptions{}))
 	require.NoError(t, harness.Await(b.ctx, "the Rollout is gone", func(ctx context.Context) (bool, error) {
 		list, err := b.dynamic.List(ctx, metav1.ListOptions{})
 		return err == nil && len(list.Items) == 0, err
@@ -66,6 +66,7 @@ func TestBypassRejectAndHold(t *testing.T) {
 	b.await(workflows.PhaseRolledBack, 0)
 	b.checkShare("aborted", "v1", 100)
 	b.finish()
+	b.toldInTime()
 	b.before = unlabelled
 	b.restored("v1")
 }
@@ -102,7 +103,8 @@ func TestBypassWhatIsHeld(t *testing.T) {
 }
 
 // withoutPods holds a revision of a workload that is scaled to nothing, and starts
-// it when there is something to compare with.
+// it when there is something to compare with. Nobody can answer in between, so
+// there are two accounts of requests.
 func (b *bypass) withoutPods() {
 	b.t.Helper()
 	require.NoError(b.t, b.Scale(b.ctx, b.namespace, 0))
@@ -110,9 +112,14 @@ func (b *bypass) withoutPods() {
 	require.True(b.t, d.Spec.Paused)
 	b.status("it says why", func(s projection.Status) bool { return strings.Contains(s.Message, "0 replicas") })
 	require.NoError(b.t, b.Scale(b.ctx, b.namespace, 5))
-	b.stepPaused(1)
+	require.NoError(b.t, b.AwaitAnswers(b.ctx, "v1"))
+	b.startLoad(bypassRate)
+	b.paused(1, 10, "v2")
 	b.patch(`{"metadata":{"annotations":{"sluice.dev/on-delete":"rollback"}}}`)
 	b.gone()
+	b.checkShare("rolled back with its Rollout", "v1", 100)
+	b.finish()
+	b.toldInTime()
 }
 
 // kubectlSluice runs the command line tool as a plugin of kubectl.

@@ -77,13 +77,18 @@ func (b *Bed) DeployAt(ctx context.Context, namespace, host, patch string) error
 			return fmt.Errorf("patching the application: %w", err)
 		}
 	}
-	if host != "" {
-		manifest = bytes.Replace(manifest, []byte("rules:\n  - http:"), []byte("rules:\n  - host: "+host+"\n    http:"), 1)
-	}
-	if err := b.Sandbox.Apply(ctx, namespace, manifest); err != nil {
+	if err := b.Sandbox.Apply(ctx, namespace, AtHost(manifest, host)); err != nil {
 		return err
 	}
 	return b.Sandbox.AwaitDeployment(ctx, namespace, Demo)
+}
+
+// AtHost returns the seed's manifest with a host in the Ingress, unless it is empty.
+func AtHost(manifest []byte, host string) []byte {
+	if host == "" {
+		return manifest
+	}
+	return bytes.Replace(manifest, []byte("rules:\n  - http:"), []byte("rules:\n  - host: "+host+"\n    http:"), 1)
 }
 
 // patched patches the Deployment, which is the first of the application's objects.

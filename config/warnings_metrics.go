@@ -71,7 +71,7 @@ func (f *findings) bake(r Rollout) {
 		return
 	}
 	if !slices.ContainsFunc(r.Analysis.Metrics, func(m Metric) bool { return !m.DryRun && !comparesWithStable(m) }) {
-		f.warn(canaryPath+".bake", "every metric compares with stable, which has no requests during the bake: an analysis that begins then, as after a retry, has no data",
+		f.warn(canaryPath+".bake", "every metric compares with stable, which has no requests during the bake: an analysis that begins then has no data",
 			"write an analysis of the bake, such as {metrics: [{template: app/success-rate, test: {bound: 0.01}}]}")
 	}
 }

@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -224,6 +225,7 @@ func TestOverrideKeepsTheGuard(t *testing.T) {
 		require.Equal(t, 2, s.Step, "the step is promoted")
 		require.Len(t, b.cluster.requests, 2, "the guard began anew")
 		require.Nil(t, b.cluster.requests[1].State)
+		require.NotNil(t, b.cluster.requests[1].Earlier, "what was seen of stable stays known")
 	})
 	b.verdict(4*time.Minute, 2, verdict.Rollback)
 	result, err := b.run(guardedSeed(1))
@@ -305,6 +307,55 @@ func TestFullPromotionIsBakedNevertheless(t *testing.T) {
 	result, err := b.run(doc)
 	require.NoError(t, err)
 	require.Equal(t, workflows.RolledBack, result.Outcome)
+}
+
+// TestDryRunsDecideNothing: where all metrics of a hold are dry runs, its time or a
+// person decides.
+func TestDryRunsDecideNothing(t *testing.T) {
+	dry := func() *config.Analysis {
+		a := metrics()
+		a.Metrics[0].DryRun = true
+		return a
+	}
+	bake := baked()
+	bake.Bake.Analysis = dry()
+	step := byMetrics()
+	step.Steps = step.Steps[:1]
+	step.Steps[0].Analysis = dry()
+	timed, asked := step, step
+	timed.Steps = slices.Clone(step.Steps)
+	timed.Steps[0].Hold = config.Hold{Mode: config.HoldTimed, Duration: config.Duration(10 * time.Minute)}
+	asked.Steps = slices.Clone(step.Steps)
+	asked.Steps[0].Hold = config.Hold{Mode: config.HoldApproval}
+	for name, test := range map[string]struct {
+		doc     config.Rollout
+		text    string
+		promote time.Duration
+	}{
+		"timed":           {timed, "step 1 holds for 10m0s; promote to go on now (its metrics are dry runs", 0},
+		"bake":            {bake, "promote to go on now (its metrics are dry runs", 0},
+		"approval":        {asked, "step 1 waits for approval: promote to go on (its metrics are dry runs", 9 * time.Minute},
+		"approved before": {asked, "", time.Millisecond},
+		"no hold":         {step, "step 1 waits for approval: promote to go on (its metrics are dry runs", 9 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			if test.text != "" {
+				b.at(5*time.Minute, func() {
+					require.Contains(t, b.status().Message, test.text)
+					require.Len(t, b.cluster.requests, 1, "they are measured")
+				})
+			}
+			if test.promote > 0 {
+				b.signal(test.promote, workflows.VerbPromote, workflows.Message{Step: 1})
+			}
+			b.at(20*time.Minute, func() { require.Equal(t, workflows.PhasePromoted, b.status().Phase) })
+			b.signal(30*time.Minute, workflows.VerbAbort, nil)
+			result, err := b.run(test.doc)
+			require.NoError(t, err)
+			require.Equal(t, workflows.Promoted, result.Outcome)
+		})
+	}
 }
 
 func TestGuardWatchesTheBake(t *testing.T) {

@@ -21,15 +21,17 @@ func (r *run) guard(ctx workflow.Context) {
 
 // guardRollout keeps the analysis of the whole rollout going while canary serves.
 func (r *run) guardRollout(ctx workflow.Context) {
-	var after *measurement
+	var after, last *measurement
 	for {
 		if workflow.Await(ctx, r.guarded) != nil {
 			return
 		}
 		edits := r.guardEdits
 		needed := func() bool { return r.guarded() && r.guardEdits == edits }
-		m := r.analyse(ctx, "the rollout's metrics", r.doc().Analysis, &measurement{guards: true, after: after})
-		after = nil
+		m := r.analyse(ctx, "the rollout's metrics", r.doc().Analysis, &measurement{
+			guards: true, after: after, earlier: last.known(r.doc().Analysis.Metrics),
+		})
+		after, last = nil, m
 		again, err := r.followSteps(ctx, m, needed)
 		m.cancel()
 		switch {

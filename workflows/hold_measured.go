@@ -72,8 +72,9 @@ func (r *run) wait(ctx workflow.Context, w waiting) error {
 	held := func() bool {
 		return w.hold.Mode == config.HoldApproval && !w.approved || w.hold.Mode == config.HoldTimed && !expired()
 	}
-	m := &measurement{passed: w.analysis == nil, goOn: func() bool { return held() && !r.released && r.order == nil }}
+	m := &measurement{passed: w.analysis == nil || observes(ctx, w), goOn: func() bool { return held() && !r.released && r.order == nil }}
 	if w.analysis != nil {
+		m.earlier = r.lastHold.known(w.analysis.Metrics)
 		if kept {
 			m.after = r.lastHold.of(w.analysis.Metrics)
 		}
@@ -104,6 +105,12 @@ func (r *run) wait(ctx workflow.Context, w waiting) error {
 	return nil
 }
 
+// observes says that the metrics of a hold are all dry runs: its time, or a person,
+// decides.
+func observes(ctx workflow.Context, w waiting) bool {
+	return w.hold.Mode != config.HoldNone && MetricNames(w.analysis) == "" && endsObserving(ctx)
+}
+
 // timer of a timed hold; the function stop ends it.
 func (r *run) timer(ctx workflow.Context, w waiting) (expired func() bool, stop func()) {
 	if w.hold.Mode != config.HoldTimed {
@@ -123,6 +130,9 @@ func (r *run) timer(ctx workflow.Context, w waiting) (expired func() bool, stop 
 // measuredText says what a step waits for.
 func (r *run) measuredText(step config.Step) string {
 	names := MetricNames(step.Analysis)
+	if names == "" {
+		return r.holdText(step.Hold) + observedText
+	}
 	switch {
 	case step.Hold.Mode == config.HoldApproval && !r.early[r.step]:
 		return fmt.Sprintf("step %d waits for approval while %s must hold: promote to go on", r.step+1, names)
@@ -135,13 +145,21 @@ func (r *run) measuredText(step config.Step) string {
 // bakeText says what a bake waits for.
 func (r *run) bakeText() string {
 	text := fmt.Sprintf("the new revision has all requests; the old one is kept ready for %s", r.doc().Bake.Duration)
-	if a := r.doc().Bake.Analysis; a != nil {
+	switch a := r.doc().Bake.Analysis; {
+	case a == nil:
+	case MetricNames(a) == "":
+		return text + "; promote to go on now" + observedText
+	default:
 		text += fmt.Sprintf(", and until %s pass", MetricNames(a))
 	}
 	return text + "; promote to go on now"
 }
 
-// MetricNames joins the names of the metrics that decide.
+// observedText says that there are metrics which have no say.
+const observedText = " (its metrics are dry runs: they are measured and decide nothing)"
+
+// MetricNames joins the names of the metrics that decide; empty where all are dry
+// runs.
 func MetricNames(a *config.Analysis) string {
 	var names []string
 	for _, m := range a.Metrics {

@@ -34,6 +34,9 @@ type measurement struct {
 	index *int
 	// after is the measurement of the same metrics that it goes on from, if any.
 	after *measurement
+	// earlier is what another measurement of the same metrics knew: what it knew of
+	// stable is taken over even where it has failed. Nil where there was none.
+	earlier *analysis.State
 	// ended says that nothing is measured any more, and state what is known then;
 	// nil where nothing is.
 	ended bool
@@ -47,6 +50,16 @@ func (m *measurement) of(metrics []config.Metric) *measurement {
 		return nil
 	}
 	return m
+}
+
+// known returns what the measurement knows if another one of these metrics may take
+// it over: what was seen of stable stays true after canary has failed.
+func (m *measurement) known(metrics []config.Metric) *analysis.State {
+	if m == nil || m.state == nil || !reflect.DeepEqual(m.metrics, metrics) {
+		return nil
+	}
+	brief := m.state.Brief(0)
+	return &brief
 }
 
 // analyse begins an analysis of the present step.
@@ -63,7 +76,9 @@ func (r *run) analyse(ctx workflow.Context, where string, a *config.Analysis, m 
 			}
 			state, m.after = m.after.state, nil
 		}
-		req := analysis.Request{Subject: r.subject(r.step + 1), Metrics: m.metrics, Servers: servers, Guard: m.guards, State: state}
+		req := analysis.Request{
+			Subject: r.subject(r.step + 1), Metrics: m.metrics, Servers: servers, Guard: m.guards, State: state, Earlier: m.earlier,
+		}
 		r.measure(ctx, m, req)
 	})
 	return m

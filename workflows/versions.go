@@ -95,3 +95,14 @@ const presentStep = "ask-for-the-present-step-beside-the-rollout"
 func asksForSteps(ctx workflow.Context) bool {
 	return workflow.GetVersion(ctx, presentStep, workflow.DefaultVersion, 1) > workflow.DefaultVersion
 }
+
+// timeDecides: a hold whose metrics are all dry runs ends when its time is over, and
+// one that was approved before it began does not begin. Before, only a person could
+// end it. Since v0.3.0; rollouts of v0.2.0 that hold so have to be gone before it may
+// be removed.
+const timeDecides = "let-time-decide-where-all-metrics-are-dry-runs"
+
+// endsObserving says that a rollout does so; it is asked for such holds only.
+func endsObserving(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, timeDecides, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}

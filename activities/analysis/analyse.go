@@ -77,8 +77,12 @@ func (r *run) resume(ctx context.Context) State {
 		return *r.req.State
 	}
 	state := State{Began: r.now()}
-	for _, m := range r.meters {
-		state.Metrics = append(state.Metrics, m.begin(state.Began))
+	for i, m := range r.meters {
+		begun := m.begin(state.Began)
+		if e := r.req.Earlier; e != nil && len(e.Metrics) == len(r.meters) {
+			begun.State = begun.Remember(e.Metrics[i].State)
+		}
+		state.Metrics = append(state.Metrics, begun)
 	}
 	return state
 }

@@ -47,6 +47,10 @@ type Request struct {
 	Until time.Time `json:"until,omitzero"`
 	// State to go on from; from the beginning where nil.
 	State *State `json:"state,omitempty"`
+	// Earlier is the state of a measurement of the same metrics that is over. Where
+	// State is nil, only what it knew of stable is taken over. Nil where there was
+	// none.
+	Earlier *State `json:"earlier,omitempty"`
 }
 
 // State is all that an analysis knows. It travels in heartbeats, so that another

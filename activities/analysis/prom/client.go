@@ -195,6 +195,8 @@ func explain(err error) string {
 		Message() string
 	}
 	switch {
+	case errors.Is(err, errPartial):
+		return errPartial.Error()
 	case errors.As(err, &large):
 		return large.Error()
 	case errors.As(err, &status):

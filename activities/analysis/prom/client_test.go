@@ -157,6 +157,24 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// TestPartialAnswer of a cluster of VictoriaMetrics, which says so beside the data.
+func TestPartialAnswer(t *testing.T) {
+	for text, reason := range map[string]string{"true": "Prometheus main: the answer may lack data: isPartial", "false": ""} {
+		whole := answer("vector", "["+sample("", "1")+"]")
+		c := client(t, server(t, 200, `{"isPartial":`+text+","+strings.TrimPrefix(whole, "{")))
+		value, _, err := c.Value(t.Context(), "q", at)
+		if reason == "" {
+			require.NoError(t, err)
+			require.InDelta(t, 1, value, 0)
+			continue
+		}
+		var failure *prom.Failure
+		require.ErrorAs(t, err, &failure)
+		require.False(t, failure.Empty)
+		require.Contains(t, failure.Reason, reason)
+	}
+}
+
 func TestNotANumberIsReturned(t *testing.T) {
 	for _, text := range []string{"NaN", "+Inf", "-Inf"} {
 		got, _, err := client(t, server(t, 200, answer("vector", "["+sample("", text)+"]"))).Value(t.Context(), "q", at)

@@ -1,11 +1,14 @@
 package prom
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -74,9 +77,31 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		_ = response.Body.Close()
 		return nil, &badStatus{status: response.Status, retry: response.Header.Get("Retry-After")}
 	}
-	response.Body = &bounded{ReadCloser: response.Body, left: t.server.MaxBytes, limit: t.server.MaxBytes}
+	return t.whole(response)
+}
+
+// whole reads an answer to its end, within the bound. VictoriaMetrics says beside
+// the data, where clients of Prometheus do not look, that a part of its cluster has
+// not answered.
+func (t *transport) whole(response *http.Response) (*http.Response, error) {
+	body := &bounded{ReadCloser: response.Body, left: t.server.MaxBytes, limit: t.server.MaxBytes}
+	defer func() { _ = body.Close() }()
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return nil, err
+	}
+	var said struct {
+		IsPartial bool `json:"isPartial"`
+	}
+	if json.Unmarshal(text, &said) == nil && said.IsPartial {
+		return nil, errPartial
+	}
+	response.Body = io.NopCloser(bytes.NewReader(text))
 	return response, nil
 }
+
+// errPartial is an answer that says itself that it is not whole.
+var errPartial = errors.New("the answer may lack data: isPartial, a part of the cluster has not answered")
 
 // own refuses addresses that a redirect leads to: the credentials and headers are
 // for this server, and not for whomever an answer names.

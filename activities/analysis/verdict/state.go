@@ -80,6 +80,15 @@ type State struct {
 	Test *Sequential `json:"test,omitempty"`
 }
 
+// Remember returns a state at its beginning with what an earlier one knew of stable:
+// the requests that a sequential test has seen there, and nothing of canary.
+func (s State) Remember(earlier State) State {
+	if earlier.Test != nil {
+		s.Test = &Sequential{Stable: earlier.Test.Stable}
+	}
+	return s
+}
+
 // Judged is the number of samples that passed or failed.
 func (s State) Judged() int { return s.Passed + s.Failed }
 

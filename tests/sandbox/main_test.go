@@ -26,6 +26,9 @@ const (
 // patience is how long anything may take on a busy machine.
 const patience = 60 * time.Second
 
+// lookEvery is the pause between two looks at what is waited for.
+const lookEvery = 20 * time.Millisecond
+
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == roleGet {
 		exit(get(os.Args[2], os.Stdout))
@@ -67,6 +70,14 @@ func get(url string, to io.Writer) error {
 	defer resp.Body.Close()
 	_, err = io.Copy(to, resp.Body)
 	return err
+}
+
+// testBinary is the test's own program, which plays the roles.
+func testBinary(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	require.NoError(t, err)
+	return path
 }
 
 // answer returns the answer and the status of a GET from outside.

@@ -15,12 +15,16 @@ import (
 
 	"sluice.dev/sluice/tests/sandbox"
 	"sluice.dev/sluice/tests/sandbox/cluster"
+	"sluice.dev/sluice/tests/sandbox/netns"
 )
 
 // The test's binary also plays these roles:
 const (
 	roleGet  = "test-get"  // URL: prints what it answers
 	roleHold = "test-hold" // DIR: holds a sandbox until it is killed
+
+	roleNamespaces = "test-namespaces" // makes the namespaces of a sandbox
+	roleLoopback   = "test-loopback"   // and is process 1 in them
 )
 
 // patience is how long anything may take on a busy machine.
@@ -38,6 +42,12 @@ func TestMain(m *testing.M) {
 			os.Exit(code)
 		}
 		exit(hold(os.Args[2]))
+	}
+	if len(os.Args) == 2 && os.Args[1] == roleNamespaces {
+		exitForbidden(enterNamespaces())
+	}
+	if len(os.Args) == 2 && os.Args[1] == roleLoopback {
+		exitForbidden(netns.UpLoopback())
 	}
 	two := cluster.Defaults()
 	two.Gateways = 2

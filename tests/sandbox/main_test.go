@@ -15,16 +15,23 @@ import (
 
 	"sluice.dev/sluice/tests/sandbox"
 	"sluice.dev/sluice/tests/sandbox/cluster"
+	"sluice.dev/sluice/tests/sandbox/netns"
 )
 
 // The test's binary also plays these roles:
 const (
 	roleGet  = "test-get"  // URL: prints what it answers
 	roleHold = "test-hold" // DIR: holds a sandbox until it is killed
+
+	roleNamespaces = "test-namespaces" // makes the namespaces of a sandbox
+	roleLoopback   = "test-loopback"   // and is process 1 in them
 )
 
 // patience is how long anything may take on a busy machine.
 const patience = 60 * time.Second
+
+// lookEvery is the pause between two looks at what is waited for.
+const lookEvery = 20 * time.Millisecond
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == roleGet {
@@ -35,6 +42,12 @@ func TestMain(m *testing.M) {
 			os.Exit(code)
 		}
 		exit(hold(os.Args[2]))
+	}
+	if len(os.Args) == 2 && os.Args[1] == roleNamespaces {
+		exitForbidden(enterNamespaces())
+	}
+	if len(os.Args) == 2 && os.Args[1] == roleLoopback {
+		exitForbidden(netns.UpLoopback())
 	}
 	two := cluster.Defaults()
 	two.Gateways = 2
@@ -67,6 +80,14 @@ func get(url string, to io.Writer) error {
 	defer resp.Body.Close()
 	_, err = io.Copy(to, resp.Body)
 	return err
+}
+
+// testBinary is the test's own program, which plays the roles.
+func testBinary(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	require.NoError(t, err)
+	return path
 }
 
 // answer returns the answer and the status of a GET from outside.

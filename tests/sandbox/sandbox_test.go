@@ -30,8 +30,7 @@ import (
 func TestSeedAnswersThroughTheGateway(t *testing.T) {
 	s := sandbox.Shared(t)
 	applySeed(t, s)
-	binary, err := os.Executable()
-	require.NoError(t, err)
+	binary := testBinary(t)
 	for _, ip := range s.State().Gateways {
 		// Each replica follows the cluster by itself.
 		require.Eventually(t, func() bool {
@@ -177,9 +176,7 @@ func TestSecondSandboxKeepsItsObjects(t *testing.T) {
 func TestKilledOuterLeavesNothing(t *testing.T) {
 	sandbox.Shared(t) // builds the parts, which is not to be part of the wait
 	dir := filepath.Join(t.TempDir(), "held")
-	binary, err := os.Executable()
-	require.NoError(t, err)
-	outer := exec.Command(binary, roleHold, dir)
+	outer := exec.Command(testBinary(t), roleHold, dir)
 	outer.Stderr = os.Stderr
 	require.NoError(t, outer.Start())
 	// Should the test end early; a second kill is harmless.
@@ -192,7 +189,7 @@ func TestKilledOuterLeavesNothing(t *testing.T) {
 	require.NoError(t, outer.Process.Kill())
 	require.Error(t, outer.Wait())
 	require.Eventually(t, func() bool { return len(processesIn(t, net)) == 0 }, patience, 10*time.Millisecond)
-	_, err = sandbox.Attach(dir)
+	_, err := sandbox.Attach(dir)
 	require.ErrorIs(t, err, sandbox.ErrNotRunning)
 	lock, err := layout.Dir(dir).TryLock()
 	require.NoError(t, err)

@@ -3,9 +3,10 @@
 // and counts every request that its clients send meanwhile.
 //
 // It is set by the environment: DEMO_PAUSE (seconds between steps, 3),
-// INTERACTIVE=1 (a person promotes), DEMO_KEEP=1 (the sandbox stays until
-// Ctrl-C), NO_COLOR. Exit code 0: all went well and no request was lost; 130:
-// interrupted; 1: anything else.
+// INTERACTIVE=1 (a person promotes), DEMO_KEEP (1: the sandbox stays until Ctrl-C,
+// so that the story can be read in the Temporal UI, as it does on a terminal; 0:
+// it ends with the story), NO_COLOR. Exit code 0: all went well and no request was
+// lost; 130: interrupted before the end of the story; 1: anything else.
 package main
 
 import (
@@ -39,12 +40,12 @@ func run() int {
 	defer stop()
 	// A second Ctrl-C ends this process at once, and the kernel the sandbox.
 	context.AfterFunc(ctx, stop)
-	set, err := readSettings(os.LookupEnv)
+	n := newNarrator(os.Stdout, os.LookupEnv, time.Now())
+	set, err := readSettings(os.LookupEnv, n.person)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sluice-demo:", err)
 		return exitFailed
 	}
-	n := newNarrator(os.Stdout, os.LookupEnv, time.Now())
 	err = play(ctx, set, n)
 	n.clear()
 	switch {
@@ -83,11 +84,12 @@ func perform(ctx context.Context, stage *stage, set settings) error {
 	case cancelled(ctx):
 		err = errInterrupted
 	case set.stays():
-		if err != nil {
+		if err != nil && !errors.Is(err, errLost) {
 			stage.line(bad, err.Error())
+			stage.say(kept)
 		}
-		stage.say("Ctrl-C takes the sandbox down.")
 		stage.awaitInterrupt(ctx)
+		stage.line(plain, "")
 		stage.say("Taking the sandbox down.")
 	}
 	failed := err != nil && !errors.Is(err, errInterrupted)

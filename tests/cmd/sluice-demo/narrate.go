@@ -30,6 +30,7 @@ const (
 // narrator prints the story. It may be used by several goroutines.
 type narrator struct {
 	out      io.Writer
+	person   bool // somebody sits at a terminal
 	terminal bool // lines can be drawn again
 	colour   bool
 	begun    time.Time
@@ -40,9 +41,10 @@ type narrator struct {
 
 func newNarrator(out *os.File, lookup func(string) (string, bool), begun time.Time) *narrator {
 	kind, _ := lookup("TERM")
-	terminal := term.IsTerminal(int(out.Fd())) && kind != "dumb"
+	person := term.IsTerminal(int(out.Fd()))
+	terminal := person && kind != "dumb"
 	noColour, _ := lookup("NO_COLOR")
-	return &narrator{out: out, terminal: terminal, colour: terminal && noColour == "", begun: begun}
+	return &narrator{out: out, person: person, terminal: terminal, colour: terminal && noColour == "", begun: begun}
 }
 
 // erase goes back to the beginning of a terminal's line and empties it.

@@ -16,15 +16,19 @@ type settings struct {
 	keep bool
 }
 
+// keepVariable says whether the sandbox is kept.
+const keepVariable = "DEMO_KEEP"
+
 // defaultPause is what a person needs to read a hold.
 const defaultPause = 3 * time.Second
 
 // maxPause keeps the whole story within its limit.
 const maxPause = time.Minute
 
-// readSettings reads the environment.
-func readSettings(lookup func(string) (string, bool)) (settings, error) {
-	s := settings{pause: defaultPause}
+// readSettings reads the environment. If it does not say whether to keep the
+// sandbox, that is done for somebody who sits at a terminal.
+func readSettings(lookup func(string) (string, bool), terminal bool) (settings, error) {
+	s := settings{pause: defaultPause, keep: terminal}
 	if text, ok := lookup("DEMO_PAUSE"); ok && text != "" {
 		seconds, err := strconv.ParseFloat(text, 64)
 		if err != nil || !(seconds >= 0 && seconds <= maxPause.Seconds()) {
@@ -32,7 +36,7 @@ func readSettings(lookup func(string) (string, bool)) (settings, error) {
 		}
 		s.pause = time.Duration(seconds * float64(time.Second))
 	}
-	for name, into := range map[string]*bool{"INTERACTIVE": &s.interactive, "DEMO_KEEP": &s.keep} {
+	for name, into := range map[string]*bool{"INTERACTIVE": &s.interactive, keepVariable: &s.keep} {
 		text, ok := lookup(name)
 		if !ok || text == "" {
 			continue

@@ -32,13 +32,34 @@ func TestReadSettings(t *testing.T) {
 		"bad switch":   {map[string]string{"DEMO_KEEP": "maybe"}, settings{}, "DEMO_KEEP=maybe: write 1 or 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := readSettings(lookupIn(c.env))
+			got, err := readSettings(lookupIn(c.env), false)
 			if c.fail != "" {
 				require.ErrorContains(t, err, c.fail)
 				return
 			}
 			require.NoError(t, err)
 			require.Equal(t, c.want, got)
+		})
+	}
+}
+
+// TestTerminalKeeps makes sure that a person finds the story where the last line
+// says, and that a CI job ends.
+func TestTerminalKeeps(t *testing.T) {
+	for name, c := range map[string]struct {
+		keep     string
+		terminal bool
+		want     bool
+	}{
+		"a terminal":           {"", true, true},
+		"a terminal, told not": {"0", true, false},
+		"a log":                {"", false, false},
+		"a log, told to":       {"1", false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := readSettings(lookupIn(map[string]string{keepVariable: c.keep}), c.terminal)
+			require.NoError(t, err)
+			require.Equal(t, c.want, got.stays())
 		})
 	}
 }

@@ -140,7 +140,12 @@ func (s *story) account(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w := report.Whole
+	return s.conclude(report.Whole)
+}
+
+// conclude tells what became of the requests, and where the story is to be read.
+// Its error says that some were lost.
+func (s *story) conclude(w load.Window) error {
 	s.title("The account")
 	if w.Lost() > 0 {
 		s.showLosses(w)
@@ -149,19 +154,29 @@ func (s *story) account(ctx context.Context) error {
 	if w.Lost() > 0 {
 		style = bad
 	}
+	if s.stays() {
+		s.say(kept)
+	}
+	s.line(plain, fmt.Sprintf("Total time     %s", clock(time.Since(s.begun))))
+	s.line(plain, fmt.Sprintf("Longest gap    %s without a good answer", milliseconds(w.Gap.Longest)))
 	s.line(plain, fmt.Sprintf("Requests sent  %d, in %s", w.Requests, clock(w.To.Sub(w.From))))
 	s.line(style, fmt.Sprintf("Requests lost  %d", w.Lost()))
-	s.line(plain, fmt.Sprintf("Longest gap    %s without a good answer", milliseconds(w.Gap.Longest)))
-	s.line(plain, fmt.Sprintf("Total time     %s", clock(time.Since(s.begun))))
-	if s.stays() {
-		s.line(plain, "Temporal UI    "+s.storyURL())
-	} else {
-		s.line(plain, "Temporal UI    `make demo DEMO_KEEP=1` keeps it, with the story of each rollout")
-	}
+	s.line(plain, "Temporal UI    "+s.whereToRead())
 	if w.Lost() > 0 {
 		return fmt.Errorf("%d %w", w.Lost(), errLost)
 	}
 	return nil
+}
+
+// kept says how long the sandbox stays.
+const kept = "The sandbox stays, with the story of each rollout in the Temporal UI. Ctrl-C takes it down."
+
+// whereToRead says where the Temporal UI shows the story.
+func (s *story) whereToRead() string {
+	if s.stays() {
+		return s.storyURL()
+	}
+	return "ends with the sandbox; `make demo " + keepVariable + "=1` keeps both until Ctrl-C"
 }
 
 // showLosses shows the first requests that were lost.

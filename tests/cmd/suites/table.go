@@ -84,6 +84,9 @@ func table() []suite {
 		{name: "sandbox", about: "the sandbox's own tests", steps: []step{
 			{dir: "tests", do: tests, args: []string{"./sandbox"}, limit: 20 * time.Minute},
 		}},
+		{name: "demo", about: "the demonstration, told quickly, and the story in the Temporal UI", steps: []step{
+			{dir: "tests", do: tests, args: []string{"./cmd/sluice-demo"}, limit: 10 * time.Minute},
+		}},
 		{name: "e2e", about: "rollouts on the sandbox under load that must lose nothing", steps: []step{
 			{dir: "tests", do: tests, args: []string{"./e2e"}, limit: 60 * time.Minute, shards: 2},
 		}},

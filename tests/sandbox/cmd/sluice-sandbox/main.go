@@ -27,7 +27,11 @@ func run(args []string) int {
 	defer stop()
 	root := newRoot()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	return codeOf(root.ExecuteContext(ctx))
+}
+
+// codeOf says why a command has failed, and returns its exit code.
+func codeOf(err error) int {
 	var code exitCode
 	switch {
 	case err == nil:
@@ -36,8 +40,14 @@ func run(args []string) int {
 		return int(code)
 	}
 	fmt.Fprintln(os.Stderr, "sluice-sandbox:", err)
+	if errors.Is(err, errInterrupted) {
+		return exitInterrupted
+	}
 	return 1
 }
+
+// exitInterrupted is the exit code after Ctrl-C, as of other programs.
+const exitInterrupted = 130
 
 // exitCode is an error that says nothing but with which code to exit.
 type exitCode int

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -50,6 +51,16 @@ func TestCommandsOnASandboxThatDoesNotRun(t *testing.T) {
 			require.Contains(t, out.String(), c.out)
 		})
 	}
+}
+
+func TestInterruptedStart(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	t.Setenv("SLUICE_SANDBOX_DIR", "")
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	root := newRoot()
+	root.SetArgs([]string{"up"})
+	require.Equal(t, exitInterrupted, codeOf(root.ExecuteContext(ctx)))
 }
 
 func TestStatusAsJSONAndText(t *testing.T) {

@@ -31,7 +31,8 @@ func newUp(w *which) *cobra.Command {
 		Short: "Bring a sandbox up, and keep it until Ctrl-C",
 		Long: `Builds what has to be built, brings a sandbox up and keeps it until Ctrl-C.
 Objects and workflows of an earlier sandbox in the same folder are there again,
-unless --fresh is given.`,
+unless --fresh is given. The exit code is 0 if it was ready before somebody took
+it down, 130 if it was interrupted earlier, and 1 if anything went wrong.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.detach {
@@ -67,6 +68,9 @@ func addClusterFlags(cmd *cobra.Command, o *cluster.Options) {
 	flags.BoolVar(&o.Audit, "audit", false, "write every request to the API server to logs/audit.log")
 }
 
+// errInterrupted says that somebody has ended a start.
+var errInterrupted = errors.New("interrupted; everything is down again")
+
 // up brings the sandbox up and keeps it until ctx ends.
 func (f *upFlags) up(ctx context.Context, out io.Writer) error {
 	report := f.reporter(out)
@@ -74,7 +78,7 @@ func (f *upFlags) up(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		report(err)
 		if ctx.Err() != nil {
-			return errors.New("interrupted; everything is down again")
+			return errInterrupted
 		}
 		return err
 	}

@@ -221,6 +221,27 @@ func TestRetryEndsThePauseOfACompensation(t *testing.T) {
 	require.Less(t, began.Sub(asked), time.Second)
 }
 
+// TestACompensationGoesOnSoonAfterAnOutage: the API server is away until the pause
+// between two tries would have grown to ten seconds and more. The test environment
+// gives up at the tenth try, a server never.
+func TestACompensationGoesOnSoonAfterAnOutage(t *testing.T) {
+	b := newBench(t)
+	away := true
+	b.cluster.fail = func(op string) error {
+		if op == "unroute" && away {
+			return temporal.NewApplicationError("the API server is away", "Unavailable")
+		}
+		return nil
+	}
+	b.signal(time.Minute, workflows.VerbAbort, nil)
+	var back time.Time
+	b.at(77*time.Second, func() { away, back = false, b.Now() })
+	result, err := b.run(seed())
+	require.NoError(t, err)
+	require.Equal(t, workflows.RolledBack, result.Outcome)
+	require.WithinRange(t, b.status().Since, back, back.Add(6*time.Second))
+}
+
 // TestAbortIsTheLastWord: messages that come together leave one order.
 func TestAbortIsTheLastWord(t *testing.T) {
 	for name, verbs := range map[string][]workflows.Verb{

@@ -35,6 +35,9 @@ const (
 	inspectBudget  = config.Duration(inspectTimeout)
 	// minBudget is what an operation gets that begins when its time is over.
 	minBudget = time.Second
+	// lastTryPause bounds the pause between two tries of an operation, so that it goes
+	// on soon after an outage.
+	lastTryPause = 5 * time.Second
 	// compensationTimeout bounds one try of a compensation.
 	compensationTimeout = 30 * time.Minute
 )
@@ -49,7 +52,7 @@ func (r *run) forward(ctx workflow.Context, limit time.Duration, summary string)
 		HeartbeatTimeout:       heartbeatTimeout,
 		Summary:                summary,
 		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 1.6, MaximumInterval: 5 * time.Second,
+			InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 1.6, MaximumInterval: lastTryPause,
 		},
 	})
 }
@@ -62,7 +65,7 @@ func (r *run) backward(ctx workflow.Context, summary string) workflow.Context {
 		HeartbeatTimeout:    heartbeatTimeout,
 		Summary:             summary,
 		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: time.Minute,
+			InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: lastTryPause,
 		},
 	})
 }

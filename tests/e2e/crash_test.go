@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -107,6 +109,71 @@ func TestAbortWhileTheAPIServerIsAway(t *testing.T) {
 	r.await(workflows.PhaseRolledBack, 0)
 	r.finish()
 	r.restored("v1")
+}
+
+// away is how long the API server is away in the middle of a return.
+const away = 2 * time.Minute
+
+// TestAPIServerAwayForMinutesDuringAnAbort kills the API server when requests have
+// gone back to stable, and the canary and all that was changed are still there. What
+// takes a minute or more afterwards is Traefik, whose pauses between two tries have
+// grown: its deletion of the route is waited for.
+func TestAPIServerAwayForMinutesDuringAnAbort(t *testing.T) {
+	r := newRolloutAt(t, place{limit: limit + away}, harness.LoadOptions{})
+	r.start("rollout-canary.yaml", "v2")
+	r.holdAt(1, 10, "v2")
+	r.sluice("abort", harness.Demo)
+	require.NoError(t, harness.Await(r.ctx, "requests in flight are waited for", r.working("requests in flight finish")))
+	require.NoError(t, r.Sandbox.Kill(r.ctx, "apiserver"))
+	// One that was elected ends when it cannot renew its lease. This one would take
+	// the nodes for dead when the API server is back, and their pods with them.
+	require.NoError(t, r.Sandbox.Stop(r.ctx, "controller-manager"))
+	r.servedFor("without an API server", away)
+	r.await(workflows.PhaseRollingBack, 0)
+	require.NoError(t, r.Sandbox.Start(r.ctx, "apiserver"))
+	require.NoError(t, r.Sandbox.Start(r.ctx, "controller-manager"))
+	back := time.Now()
+	s := r.await(workflows.PhaseRolledBack, 0)
+	t.Logf("rolled back %s after the API server was back", s.Since.Sub(back).Round(time.Millisecond))
+	r.checkShare("returned", "v2", 0)
+	r.finish()
+	r.restored("v1")
+}
+
+// servedFor lets time pass, and requires that nothing is lost meanwhile.
+func (r *rollout) servedFor(name string, d time.Duration) {
+	r.t.Helper()
+	_, err := r.load.Mark(r.ctx, name)
+	require.NoError(r.t, err)
+	require.NoError(r.t, harness.Await(r.ctx, fmt.Sprintf("clients were served for %s", d), func(ctx context.Context) (bool, error) {
+		w, err := r.load.Window(ctx, name)
+		require.Zero(r.t, w.Lost(), "%v", w.Examples)
+		return err == nil && w.To.Sub(w.From) >= d, err
+	}))
+}
+
+// TestWorkerKilledWhileRollingBack kills the worker in the middle of a return to
+// stable.
+func TestWorkerKilledWhileRollingBack(t *testing.T) {
+	for _, operation := range []string{"requests in flight finish", "remove the canary route"} {
+		t.Run(operation, func(t *testing.T) {
+			r := newRollout(t)
+			r.start("rollout-canary.yaml", "v2")
+			r.holdAt(1, 10, "v2")
+			r.sluice("abort", harness.Demo)
+			require.NoError(t, harness.Await(r.ctx, "the return works on "+operation, r.working(operation)))
+			require.NoError(t, worker.Kill())
+			killed := time.Now()
+			var err error
+			worker, err = r.StartWorker(r.ctx)
+			require.NoError(t, err)
+			s := r.await(workflows.PhaseRolledBack, 0)
+			require.True(t, s.Since.After(killed), "it had ended before the worker was killed")
+			r.checkShare("returned", "v2", 0)
+			r.finish()
+			r.restored("v1")
+		})
+	}
 }
 
 func TestCancelledWorkflowCompensates(t *testing.T) {

@@ -209,7 +209,7 @@ func TestDeploymentsDeletedInTheMiddle(t *testing.T) {
 	require.Contains(t, s.Result.Reason, "the workload was deleted")
 	left, err := r.Snapshot(r.ctx, r.namespace)
 	require.NoError(t, err)
-	for name := range left {
+	for name := range left.Objects() {
 		require.NotContains(t, name, demoCanary)
 	}
 	for _, kind := range []string{"Service ", "Ingress "} {
@@ -298,6 +298,7 @@ func (r *rollout) canaryPaths(n int) func(context.Context) (bool, error) {
 // without a preStop is not a rollout's; these pods have one.
 func TestDriftIsUndoneOnce(t *testing.T) {
 	r := newRolloutOf(t, drainedApp)
+	r.replaced = true
 	r.sluice("start", "-f", r.variant("sluice.dev/on-drift: enforce"), "--image", "main="+harness.Image("v2"))
 	r.holdAt(1, 10, "v2")
 

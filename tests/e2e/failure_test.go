@@ -23,11 +23,18 @@ func (r *rollout) variant(annotations string) string {
 // variantOf does so with one of the seed's documents.
 func (r *rollout) variantOf(document, annotations string) string {
 	r.t.Helper()
+	return r.edited(document, "metadata:\n", "metadata:\n  annotations:\n    "+annotations+"\n")
+}
+
+// edited writes one of the seed's documents with a text replaced.
+func (r *rollout) edited(document, before, after string) string {
+	r.t.Helper()
 	file, err := harness.SeedFile(document)
 	require.NoError(r.t, err)
 	text, err := os.ReadFile(file)
 	require.NoError(r.t, err)
-	changed := strings.Replace(string(text), "metadata:\n", "metadata:\n  annotations:\n    "+annotations+"\n", 1)
+	require.Contains(r.t, string(text), before)
+	changed := strings.Replace(string(text), before, after, 1)
 	path := filepath.Join(r.t.TempDir(), "rollout.yaml")
 	require.NoError(r.t, os.WriteFile(path, []byte(changed), 0o600))
 	return path
@@ -53,6 +60,23 @@ func TestAbortAtEachStep(t *testing.T) {
 	}
 }
 
+// TestAbortOfAB returns the requests that have gone to canary by their header.
+func TestAbortOfAB(t *testing.T) {
+	r := newRollout(t)
+	r.start("rollout-ab.yaml", "v2")
+	r.splitByCohort()
+	r.sluice("abort", harness.Demo, "--reason", "Android users complain", "--by", "ann")
+	s := r.await(workflows.PhaseRolledBack, 0)
+	require.Equal(t, "aborted by ann: Android users complain", s.Result.Reason)
+	_, err := r.load.Mark(r.ctx, "after the abort")
+	require.NoError(t, err)
+	w := r.awaitAnswers("after the abort", sample)
+	require.InDelta(t, 1, w.Cohorts[harness.Android].Share("v1"), 0)
+	require.InDelta(t, 1, w.Share("v1"), 0)
+	r.finish()
+	r.restored("v1")
+}
+
 func TestAbortWhileTheCanaryStarts(t *testing.T) {
 	r := newRollout(t)
 	r.start("rollout-canary.yaml", "v2", "--set-env", "main:NEVER_READY=crash")
@@ -65,6 +89,7 @@ func TestAbortWhileTheCanaryStarts(t *testing.T) {
 
 func TestAbortWhileTheNewRevisionIsMadeStable(t *testing.T) {
 	r := newRollout(t)
+	r.replaced = true
 	r.start("rollout-canary.yaml", "v2")
 	r.await(workflows.PhaseHolding, 1)
 	r.sluice("promote", harness.Demo, "--full")

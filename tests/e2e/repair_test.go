@@ -83,6 +83,7 @@ func TestRepairDuringPromotion(t *testing.T) {
 			} {
 				t.Run(name, func(t *testing.T) {
 					r := newRolloutOf(t, c.patch)
+					r.replaced = true
 					r.start("rollout-"+style+".yaml", "v2")
 					r.await(workflows.PhaseHolding, 1)
 					r.sluice("promote", harness.Demo, "--full")
@@ -173,7 +174,7 @@ func TestRepairWithoutTheWorkload(t *testing.T) {
 	r.await(workflows.PhaseRolledBack, 0)
 	left, err := r.Snapshot(r.ctx, r.namespace)
 	require.NoError(t, err)
-	for name := range left {
+	for name := range left.Objects() {
 		require.NotContains(t, name, release.CanaryName(harness.Demo))
 	}
 }

@@ -97,6 +97,7 @@ func TestSelectorAbort(t *testing.T) {
 // before it serves.
 func TestSelectorAbortDuringPromotion(t *testing.T) {
 	r := newRolloutOf(t, slowlyReplaced)
+	r.replaced = true
 	r.startBySelector("rollout-canary.yaml", "v2")
 	r.await(workflows.PhaseHolding, 1)
 	r.sluice("promote", harness.Demo, "--full")
@@ -170,6 +171,7 @@ func TestSelectorRepair(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRolloutOf(t, c.patch)
+			r.replaced = c.at != ""
 			r.startBySelector("rollout-canary.yaml", "v2")
 			r.holdAt(1, 10, "v2")
 			if c.at != "" {
@@ -217,6 +219,7 @@ func TestSelectorUnderANetworkPolicy(t *testing.T) {
 // that would not select its new pods.
 func TestSelectorResumedByOthers(t *testing.T) {
 	r := newRolloutOf(t, drainedApp)
+	r.replaced = true
 	r.startBySelector("rollout-canary.yaml", "v2")
 	r.holdAt(1, 10, "v2")
 	_, err := r.Kube.AppsV1().Deployments(r.namespace).Patch(r.ctx, harness.Demo, types.MergePatchType, []byte(`{"spec":{"paused":false}}`), metav1.PatchOptions{FieldManager: "kubectl-rollout"})

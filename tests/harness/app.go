@@ -3,7 +3,6 @@ package harness
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"sigs.k8s.io/yaml"
 
-	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/tests/sandbox"
 	"sluice.dev/sluice/workflows"
@@ -144,80 +142,4 @@ func (b *Bed) SetImage(ctx context.Context, namespace, version string) error {
 		return fmt.Errorf("setting the image: %w", err)
 	}
 	return nil
-}
-
-// Snapshot is the user's objects without what every write changes, as JSON by
-// kind and name. Objects that a controller makes are there by their owner.
-type Snapshot map[string]string
-
-// Snapshot reads everything in a namespace that a rollout may touch, and the names
-// of EndpointSlices' Services.
-func (b *Bed) Snapshot(ctx context.Context, namespace string) (Snapshot, error) {
-	s := Snapshot{}
-	deployments, err := b.Kube.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("listing Deployments: %w", err)
-	}
-	for _, d := range deployments.Items {
-		s.add("Deployment", d.ObjectMeta, d.Spec)
-	}
-	services, err := b.Kube.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("listing Services: %w", err)
-	}
-	for _, v := range services.Items {
-		s.add("Service", v.ObjectMeta, v.Spec)
-	}
-	ingresses, err := b.Kube.NetworkingV1().Ingresses(namespace).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("listing Ingresses: %w", err)
-	}
-	for _, v := range ingresses.Items {
-		s.add("Ingress", v.ObjectMeta, v.Spec)
-	}
-	budgets, err := b.Kube.PolicyV1().PodDisruptionBudgets(namespace).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("listing PodDisruptionBudgets: %w", err)
-	}
-	for _, v := range budgets.Items {
-		s.add("PodDisruptionBudget", v.ObjectMeta, v.Spec)
-	}
-	scalers, err := b.Kube.AutoscalingV2().HorizontalPodAutoscalers(namespace).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("listing HorizontalPodAutoscalers: %w", err)
-	}
-	for _, v := range scalers.Items {
-		s.add("HorizontalPodAutoscaler", v.ObjectMeta, v.Spec)
-	}
-	slices, err := b.Kube.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("listing EndpointSlices: %w", err)
-	}
-	endpoints := map[string]int{}
-	for _, v := range slices.Items {
-		endpoints[v.Labels["kubernetes.io/service-name"]] += len(v.Endpoints)
-	}
-	for service, n := range endpoints {
-		s["EndpointSlices of "+service] = fmt.Sprintf("%d endpoints", n)
-	}
-	return s, nil
-}
-
-// revisionAnnotation is counted up by the Deployment controller.
-const revisionAnnotation = "deployment.kubernetes.io/revision"
-
-func (s Snapshot) add(kind string, meta metav1.ObjectMeta, spec any) {
-	delete(meta.Annotations, revisionAnnotation)
-	var ours []string
-	for _, entry := range meta.ManagedFields {
-		if entry.Manager == release.FieldManager {
-			ours = append(ours, entry.Manager+" "+entry.Subresource)
-		}
-	}
-	// All of it is data that came from JSON; it cannot fail to become JSON.
-	text, _ := json.MarshalIndent(map[string]any{
-		"labels": meta.Labels, "annotations": meta.Annotations, "finalizers": meta.Finalizers,
-		"owners": meta.OwnerReferences, "managedByUs": ours, "spec": spec,
-	}, "", "  ")
-	s[kind+" "+meta.Name] = string(text)
 }

@@ -49,7 +49,10 @@ func (a *Activities) setRoute(ctx context.Context, req RouteRequest, left trail)
 	}
 	if !change.written() {
 		missing, err := a.guard(ctx, req)
-		if err == nil && missing && !change.back() && change.live != nil {
+		// Whoever has waited for pods before has not written, and may not have waited
+		// for the gateway: what is there now may be what has replaced lost ones.
+		again := left.Again || req.Unsure
+		if err == nil && !change.back() && change.live != nil && (missing || again && change.raises()) {
 			err = a.known(ctx, change)
 		}
 		if err != nil {

@@ -101,7 +101,7 @@ func (r *run) call(ctx workflow.Context, op plan.Operation) workflow.Future {
 		})
 	case plan.EnsureCanary:
 		return workflow.ExecuteActivity(ctx, pods.EnsureCanary, workload.CanaryRequest{
-			Ref: ref, Revision: r.held.Revision, Replicas: op.Replicas, Metadata: r.doc().CanaryMetadata,
+			Ref: ref, Revision: r.held.Revision, Replicas: op.Replicas, Metadata: r.doc().CanaryMetadata, Routed: op.Routed,
 		})
 	case plan.SetRoute:
 		return workflow.ExecuteActivity(ctx, routes.SetRoute, traffic.RouteRequest{

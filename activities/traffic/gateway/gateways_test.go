@@ -169,6 +169,20 @@ func TestConfirmFrozenReplicaComesBack(t *testing.T) {
 	})
 }
 
+// TestConfirmInNoTime names the replica that is missing also where the time ends
+// before it is known not to answer.
+func TestConfirmInNoTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		s.both(10)
+		s.second.freeze(true)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*stateDwell)
+		defer cancel()
+		_, _, err := s.confirm(ctx, weight(10))
+		require.ErrorContains(t, err, "confirmed by 1 of 2 gateway replicas; 10.0.0.2:8080 has not answered yet")
+	})
+}
+
 func TestConfirmReplicaThatIsGoneIsNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t)

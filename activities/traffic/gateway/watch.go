@@ -233,7 +233,9 @@ func (w *watch) state(listErr error) (confirmed int, progress string) {
 			confirmed++
 		case f.err != nil:
 			others = append(others, address+" "+f.err.Error())
-		case !f.looked.IsZero() && !f.last.done:
+		case f.looked.IsZero():
+			others = append(others, address+" has not answered yet")
+		case !f.last.done:
 			others = append(others, address+" "+f.last.seen)
 		}
 	}

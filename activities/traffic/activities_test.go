@@ -284,6 +284,7 @@ func TestSetRouteSaysWhatWasMissing(t *testing.T) {
 				require.False(t, app.NonRetryable())
 				require.ErrorContains(t, err, c.says)
 				require.Equal(t, time.Minute-lastWords, time.Since(begun), "before the server gives up on the activity")
+				require.Equal(t, lastWords, app.NextRetryDelay(), "no attempt in what is left hides it")
 			})
 		})
 	}

@@ -101,7 +101,7 @@ func (w *watch) confirm(ctx context.Context) (int, error) {
 			u.follower.take(u)
 		case <-time.After(w.pace.pause(listInterval)):
 		case <-ctx.Done():
-			return confirmed, fmt.Errorf("%s: %w", progress, context.Cause(ctx))
+			return confirmed, fmt.Errorf("%s%w", progress, quiet{context.Cause(ctx)})
 		}
 	}
 }

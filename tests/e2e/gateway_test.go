@@ -100,9 +100,13 @@ func (s *stage) agree(t *testing.T, arrangements map[string]arrangement) {
 		t.Run(name, func(t *testing.T) {
 			s.t = t
 			s.show(a)
-			want := s.fake(a)
-			// The real one takes changes with its lag: what it does in the end counts.
+			shown, want := time.Now(), s.fake(a)
+			// The real one takes changes with its lag: what it does in the end counts, and
+			// not what it did before, which may be the same.
 			err := harness.Await(s.ctx, "Traefik does as the fake one", func(context.Context) (bool, error) {
+				if time.Since(shown) < taken {
+					return false, nil
+				}
 				got := s.real(a)
 				if got != want {
 					return false, fmt.Errorf("Traefik: %+v, the fake one: %+v", got, want)
@@ -113,6 +117,9 @@ func (s *stage) agree(t *testing.T, arrangements map[string]arrangement) {
 		})
 	}
 }
+
+// taken is when Traefik has usually taken a change: it holds them back for 2 s.
+const taken = 2500 * time.Millisecond
 
 // asked is how many requests are compared: a multiple of what every weight here
 // needs to come out even, to each of the gateway's replicas.

@@ -51,7 +51,7 @@ func (a *Activities) setRoute(ctx context.Context, req RouteRequest, left trail)
 		missing, err := a.guard(ctx, req)
 		// Whoever has waited for pods before has not written, and may not have waited
 		// for the gateway: what is there now may be what has replaced lost ones.
-		again := left.Again || req.Unsure
+		again := left.Again || req.Again
 		if err == nil && !change.back() && change.live != nil && (missing || again && change.raises()) {
 			err = a.known(ctx, change)
 		}

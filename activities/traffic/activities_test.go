@@ -171,10 +171,10 @@ func TestSetRouteWaitsUntilTheGatewayKnowsNewEndpoints(t *testing.T) {
 func TestSetRouteWaitsAgain(t *testing.T) {
 	const grace = 10 * time.Second
 	for name, c := range map[string]struct {
-		live   int
-		left   trail
-		unsure bool
-		waits  bool
+		live  int
+		left  trail
+		again bool
+		waits bool
 	}{
 		"a first attempt":                        {0, trail{}, false, false},
 		"after a crash":                          {0, trail{Again: true}, false, true},
@@ -188,7 +188,7 @@ func TestSetRouteWaitsAgain(t *testing.T) {
 				f.Gateways, err = gateway.New(map[string]gateway.Config{"nginx": {Grace: new(grace)}}, f.Cluster, f.gateway)
 				require.NoError(t, err)
 				req := request(4, 10)
-				req.NeedCanary, req.Unsure = 1, c.unsure
+				req.NeedCanary, req.Again, req.Unsure = 1, c.again, true
 				done := make(chan error, 1)
 				go func() {
 					_, err := f.setRoute(t.Context(), req, c.left)

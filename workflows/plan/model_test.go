@@ -37,7 +37,7 @@ type model struct {
 	canaryKnown bool
 	// unsettled: the endpoints of the canary may not be those that stay.
 	unsettled bool
-	promoting   bool
+	promoting bool
 	// halted: the workload stands where it is, with pods of two revisions.
 	halted    bool
 	annotated bool

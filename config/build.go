@@ -28,6 +28,7 @@ func build(d *draft, opts Options) Rollout {
 		Bake:           d.bake,
 		Isolation:      Isolation(*canary.Isolation),
 		OnDrift:        DriftPolicy(*doc.Spec.OnDrift),
+		Headroom:       new(int(*doc.Spec.Capacity.Headroom)),
 	}
 	for i, step := range canary.Steps {
 		built := d.buildStep(step, i == len(canary.Steps)-1)

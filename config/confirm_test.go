@@ -52,6 +52,7 @@ func TestConfirmIsRead(t *testing.T) {
 			r, err := ParseOne([]byte(c.document), Options{})
 			require.NoError(t, err)
 			require.Equal(t, c.want, r.Traffic.Confirm)
+			requireRoundTrip(t, r)
 		})
 	}
 }

@@ -24,6 +24,9 @@ const (
 	DefaultIsolation = IsolateByLabel
 	// DefaultOnDrift asks a person.
 	DefaultOnDrift = DriftPause
+	// DefaultHeadroom in percent: losing one pod, or a weight that is kept only on
+	// average, overloads neither side.
+	DefaultHeadroom = 10
 )
 
 // setDefaults fills in what the document leaves out, except for replicas
@@ -38,6 +41,12 @@ func setDefaults(d *draft) {
 	}
 	if spec.OnDrift == nil {
 		spec.OnDrift = new(string(DefaultOnDrift))
+	}
+	if spec.Capacity == nil {
+		spec.Capacity = &own.Capacity{}
+	}
+	if spec.Capacity.Headroom == nil {
+		spec.Capacity.Headroom = new(int32(DefaultHeadroom))
 	}
 	canary := spec.Strategy.Canary
 	if canary == nil {

@@ -44,6 +44,7 @@ func Document(r Rollout) own.Rollout {
 			Prometheus:  convertAll(r.Prometheus, renderServer),
 			Analysis:    renderAnalysis(r.Analysis),
 			OnDrift:     new(string(cmp.Or(r.OnDrift, DefaultOnDrift))),
+			Capacity:    &own.Capacity{Headroom: new(int32(r.headroom()))},
 		},
 	}
 }
@@ -61,7 +62,15 @@ func renderRoute(t Traffic) own.TrafficRouting {
 			Ingress:            &kruise.Ingress{Name: t.Ingress.Name, ClassType: t.Ingress.Class},
 		},
 		ConfirmTimeout: new(own.Period(t.ConfirmTimeout)),
+		Confirm:        renderConfirm(t.Confirm),
 	}
+}
+
+func renderConfirm(c Confirm) *own.Confirm {
+	if c == (Confirm{}) {
+		return nil
+	}
+	return &own.Confirm{Level: string(c.Level), Probe: (*own.Probe)(c.Probe)}
 }
 
 func renderStep(s Step) own.Step {

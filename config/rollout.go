@@ -43,6 +43,10 @@ type Rollout struct {
 	// OnDrift is what happens when somebody else changes an object of the rollout;
 	// empty in inputs of releases that did not look.
 	OnDrift DriftPolicy `json:"onDrift,omitempty"`
+	// Headroom in percent, 0 to 100, that both sides get beyond their share of the
+	// requests; DefaultHeadroom where nil, as in inputs of releases in which it was
+	// a constant.
+	Headroom *int `json:"headroom,omitempty"`
 }
 
 // ObjectRef names an object in the namespace of the document.

@@ -121,6 +121,9 @@ func validateSettings(r *report, d *draft) {
 	default:
 		r.add(d.settingPath("spec.onDrift", AnnotationOnDrift), "unknown drift policy", "write pause, adopt or enforce")
 	}
+	if h := *spec.Capacity.Headroom; h < 0 || h > 100 {
+		r.add("spec.capacity.headroom", "not a percentage from 0 to 100", fmt.Sprintf("write a number such as %d", DefaultHeadroom))
+	}
 }
 
 func validateStrategy(r *report, d *draft) {

@@ -149,6 +149,8 @@ func TestRefused(t *testing.T) {
 		{"annotation in own, isolation", ownDocument, "annotations: {}", "annotations: {sluice.dev/isolation: label}", `metadata.annotations["sluice.dev/isolation"]`, "only Kruise documents"},
 		{"isolation", ownDocument, "  strategy:\n    canary:\n", "  strategy:\n    canary:\n      isolation: labels\n", "spec.strategy.canary.isolation", "unknown isolation"},
 		{"annotation in own, drift", ownDocument, "annotations: {}", "annotations: {sluice.dev/on-drift: adopt}", `metadata.annotations["sluice.dev/on-drift"]`, "only Kruise documents"},
+		{"headroom", ownDocument, "spec:\n", "spec:\n  capacity: {headroom: 101}\n", "spec.capacity.headroom", "0 to 100"},
+		{"no headroom", ownDocument, "spec:\n", "spec:\n  capacity: {headroom: -1}\n", "spec.capacity.headroom", "0 to 100"},
 		{"drift policy", ownDocument, "spec:\n", "spec:\n  onDrift: ignore\n", "spec.onDrift", "unknown drift policy"},
 		{"drift policy by annotation", betaDocument, "annotations: {}", "annotations: {sluice.dev/on-drift: fight}", `metadata.annotations["sluice.dev/on-drift"]`, "unknown drift policy"},
 		{"failure policy", ownDocument, "spec:\n", "spec:\n  onFailure: retry\n", "spec.onFailure", "unknown failure policy"},

@@ -25,6 +25,7 @@ type Finding struct {
 // findings collects what is found in one rollout.
 type findings struct {
 	dialect dialect
+	rollout *Rollout
 	list    []Finding
 }
 
@@ -41,7 +42,7 @@ func (f *findings) info(path, problem, remedy string) {
 // is not known leaves out what depends on it.
 func Warnings(r Rollout, replicas int) []Finding {
 	d, _ := dialectOf(r.Source)
-	f := &findings{dialect: d}
+	f := &findings{dialect: d, rollout: &r}
 	if r.Disabled {
 		f.info("spec.disabled", "the document is disabled: no rollout starts", "")
 	}
@@ -77,12 +78,12 @@ func (f *findings) capacity(path string, step Step, replicas int) {
 		f.share(path, step)
 		return
 	}
-	pods := step.Pods(replicas)
-	need := step.Need(replicas)
+	pods := f.rollout.Pods(step, replicas)
+	need := f.rollout.Need(step, replicas)
 	if pods >= need {
 		return
 	}
-	reason := fmt.Sprintf("weight %d of a workload of %d pods asks for %d with %d %% headroom", step.weight(), replicas, need, Headroom)
+	reason := fmt.Sprintf("weight %d of a workload of %d pods asks for %d with %d %% headroom", step.weight(), replicas, need, f.rollout.headroom())
 	if need == minServing {
 		reason = fmt.Sprintf("a route should have at least %d pods behind it: the loss of one is then no outage", minServing)
 	}
@@ -93,14 +94,14 @@ func (f *findings) capacity(path string, step Step, replicas int) {
 // known.
 func (f *findings) share(path string, step Step) {
 	a := step.Replicas
-	need := NeedCanary(step.weight(), 100)
+	need := f.rollout.NeedCanary(step.weight(), 100)
 	switch {
 	case a.Implied:
 	case !a.Percent && a.Value < minServing:
 		f.warn(path+".replicas", fmt.Sprintf("%s for canary; a route should have at least %d pods behind it: the loss of one is then no outage", podCount(a.Value), minServing),
 			fmt.Sprintf("write at least %d, unless the workload has one pod", minServing))
 	case a.Percent && step.weight() > 0 && a.Value < need:
-		f.warn(path+".replicas", fmt.Sprintf("%s of the pods for weight %d, which asks for %d %% with %d %% headroom", a, step.weight(), need, Headroom), fmt.Sprintf("write at least %d%%", need))
+		f.warn(path+".replicas", fmt.Sprintf("%s of the pods for weight %d, which asks for %d %% with %d %% headroom", a, step.weight(), need, f.rollout.headroom()), fmt.Sprintf("write at least %d%%", need))
 	}
 }
 
@@ -130,14 +131,14 @@ func (f *findings) order(path string, before, step Step, replicas int) {
 	if len(before.Matches) > 0 && len(step.Matches) == 0 {
 		f.info(path, "the matches of the step before end here: its users are treated as all others", "repeat the matches to keep them on canary")
 	}
-	if replicas > 0 && step.Pods(replicas) < before.Pods(replicas) {
+	if replicas > 0 && f.rollout.Pods(step, replicas) < f.rollout.Pods(before, replicas) {
 		f.warn(path+".replicas", fmt.Sprintf("of %d pods, %s are fewer than %s of the step before", replicas, step.Replicas, before.Replicas), "")
 	}
 }
 
 func (f *findings) last(r Rollout, replicas int) {
 	last := r.Steps[len(r.Steps)-1]
-	full := last.weight() == 100 && (last.Replicas.all() || replicas > 0 && last.Pods(replicas) == replicas)
+	full := last.weight() == 100 && (last.Replicas.all() || replicas > 0 && r.Pods(last, replicas) == replicas)
 	if !full {
 		f.info(indexPath(stepsPath, len(r.Steps)-1), "after this step follows the implicit step to 100 %", "")
 	}

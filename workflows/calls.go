@@ -104,11 +104,11 @@ func (r *run) call(ctx workflow.Context, op plan.Operation) workflow.Future {
 		})
 	case plan.EnsureCanary:
 		return workflow.ExecuteActivity(ctx, pods.EnsureCanary, workload.CanaryRequest{
-			Ref: ref, Revision: r.held.Revision, Replicas: op.Replicas, Metadata: r.doc().CanaryMetadata,
+			Ref: ref, Revision: r.held.Revision, Replicas: op.Replicas, Metadata: r.doc().CanaryMetadata, Routed: op.Routed,
 		})
 	case plan.SetRoute:
 		return workflow.ExecuteActivity(ctx, routes.SetRoute, traffic.RouteRequest{
-			Ref: ref, Route: op.Route, NeedCanary: op.NeedCanary, NeedStable: op.NeedStable, Unsure: r.routeUnsure,
+			Ref: ref, Route: op.Route, NeedCanary: op.NeedCanary, NeedStable: op.NeedStable, Unsure: r.routeUnsure, Again: r.routeAgain,
 		})
 	case plan.RemoveRoute:
 		return workflow.ExecuteActivity(ctx, routes.SetRoute, traffic.RouteRequest{Ref: ref, Absent: true, Unsure: r.routeUnsure})

@@ -30,6 +30,8 @@ func (r *run) execute(ctx workflow.Context, op plan.Operation) error {
 		callCtx, cancel := workflow.WithCancel(ctx)
 		defer cancel()
 		future := r.call(callCtx, op)
+		// Whoever covers pods that are being replaced must not wait for more.
+		r.routeAgain = r.routeAgain || op.Kind == plan.SetRoute && !r.world.Replacing
 		if err := r.await(ctx, future); err != nil {
 			return err
 		}
@@ -38,6 +40,7 @@ func (r *run) execute(ctx workflow.Context, op plan.Operation) error {
 		}
 	}
 	r.world = r.world.Done(op)
+	r.routeAgain = r.routeAgain && op.Kind != plan.SetRoute
 	if op.Kind == plan.RemoveRoute && r.confirmation.Carried {
 		r.world.CanaryDrained = false
 	}

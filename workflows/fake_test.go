@@ -25,7 +25,9 @@ import (
 // cluster stands in for the activities: it has their names, remembers what they
 // were asked, and refuses what would lose requests.
 type cluster struct {
-	mu sync.Mutex
+	// again are the weights that were asked for with a wait for the gateway.
+	again []int
+	mu    sync.Mutex
 	// log of operations, as short text.
 	log []string
 	// fail returns an error for an operation, by its text.
@@ -127,6 +129,9 @@ func (c *cluster) SetRoute(ctx context.Context, req traffic.RouteRequest) (traff
 	}
 	if req.Absent {
 		text = "unroute"
+	}
+	if req.Again {
+		c.again = append(c.again, req.Route.Weight)
 	}
 	if err := c.do(ctx, req.Ref, "%s", text); err != nil {
 		return traffic.Confirmation{}, err

@@ -94,7 +94,7 @@ func (r *run) replan(ctx workflow.Context, doc *config.Rollout) {
 	early := make([]bool, len(doc.Steps))
 	copy(early, r.early)
 	r.early = early
-	if sameButHolds(before.Steps, doc.Steps) {
+	if sameButHolds(before.Steps, doc.Steps) && before.SameCapacity(doc) {
 		r.kept = true
 		r.note(ctx, fmt.Sprintf("the document was edited: step %d goes on", r.step+1))
 		return

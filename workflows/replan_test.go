@@ -75,6 +75,23 @@ func TestEditedPlanStaysAtAStepThatWasJumpedBackTo(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestEditedHeadroomCountsAtOnce has the pods that it asks for at the present step.
+func TestEditedHeadroomCountsAtOnce(t *testing.T) {
+	b := newBench(t)
+	doc := seed()
+	doc.Steps[0].Weight, doc.Steps[0].Replicas.Implied = new(30), true
+	more := doc
+	more.Headroom = new(100)
+	b.signal(time.Minute, workflows.VerbReplan, workflows.Message{Rollout: &more})
+	var pods [2]int
+	b.at(30*time.Second, func() { pods[0] = b.status().Canary.Total })
+	b.at(2*time.Minute, func() { pods[1] = b.status().Canary.Total })
+	b.signal(3*time.Minute, workflows.VerbAbort, nil)
+	_, err := b.run(doc)
+	require.NoError(t, err)
+	require.Equal(t, [2]int{2, 3}, pods)
+}
+
 func TestEditedHoldCountsFromItsBeginning(t *testing.T) {
 	b := newBench(t)
 	timed := func(d time.Duration) *config.Rollout {

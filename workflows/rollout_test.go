@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 
+	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/workflows"
@@ -358,4 +359,24 @@ func TestAbortWhileCheckingTouchesNothing(t *testing.T) {
 	_, err := b.run(seed())
 	require.ErrorContains(t, err, "aborted by ann: wrong image, before anything was touched")
 	require.Empty(t, b.cluster.ops())
+}
+
+// TestRouteThatFailedWaitsAgain fails to set the first weight: the retry waits
+// until the gateway knows the pods, and no later route does.
+func TestRouteThatFailedWaitsAgain(t *testing.T) {
+	b := newBench(t)
+	broken := true
+	b.cluster.fail = func(op string) error {
+		if broken && op == "route 10" {
+			return temporal.NewNonRetryableApplicationError("no pod is ready", traffic.ErrUnready, nil)
+		}
+		return nil
+	}
+	b.at(time.Minute, func() { require.Equal(t, workflows.PhaseStuck, b.status().Phase); broken = false })
+	b.signal(2*time.Minute, workflows.VerbRetry, nil)
+	b.signal(3*time.Minute, workflows.VerbPromote, workflows.Message{Full: true})
+	result, err := b.run(seed())
+	require.NoError(t, err)
+	require.Equal(t, workflows.Promoted, result.Outcome)
+	require.Equal(t, []int{10}, b.cluster.again)
 }

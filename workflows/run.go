@@ -28,6 +28,9 @@ type run struct {
 	// routeUnsure says that the route before that of the present operation was not
 	// confirmed.
 	routeUnsure bool
+	// routeAgain says that a route was asked for since one was confirmed, and may
+	// have waited for pods.
+	routeAgain bool
 	// deadline of the operations of the present step.
 	deadline time.Time
 

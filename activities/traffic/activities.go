@@ -49,7 +49,10 @@ func (a *Activities) setRoute(ctx context.Context, req RouteRequest, left trail)
 	}
 	if !change.written() {
 		missing, err := a.guard(ctx, req)
-		if err == nil && missing && !change.back() && change.live != nil {
+		// Whoever has waited for pods before has not written, and may not have waited
+		// for the gateway: what is there now may be what has replaced lost ones.
+		again := left.Again || req.Again
+		if err == nil && !change.back() && change.live != nil && (missing || again && change.raises()) {
 			err = a.known(ctx, change)
 		}
 		if err != nil {
@@ -105,7 +108,7 @@ func (a *Activities) write(ctx context.Context, change *change) (Confirmation, e
 // before this one has waited counts as far as it is proven and nothing has been
 // written since.
 func (a *Activities) confirm(ctx context.Context, change *change, left trail, out Confirmation) (Confirmation, error) {
-	begun := time.Now()
+	begun, class := time.Now(), change.req.Ref.Class
 	want := change.want()
 	want.Probe = a.probe(change)
 	next := trail{Version: change.version}
@@ -114,7 +117,11 @@ func (a *Activities) confirm(ctx context.Context, change *change, left trail, ou
 	} else if left.Version == change.version && !out.Wrote {
 		want.Waited = left.Waited
 	}
-	result, err := a.Gateways.Confirm(ctx, change.req.Ref.Class, want, teller(ctx, next))
+	prove := a.Gateways.Confirm
+	if want.Backed && (Endpoints{Cluster: a.Cluster, Gateways: a.Gateways}).SeesEndpoints(change.req.Ref) {
+		prove = a.backed(change.req.Ref)
+	}
+	result, err := prove(ctx, class, want, teller(ctx, next))
 	if err != nil {
 		return Confirmation{}, failure(err, change.req.Ref)
 	}

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -165,6 +166,62 @@ func TestSetRouteWaitsUntilTheGatewayKnowsNewEndpoints(t *testing.T) {
 	}
 }
 
+// TestSetRouteWaitsAgain finds all endpoints ready, but somebody has waited for
+// them before: the gateway may not know those that have replaced lost ones.
+func TestSetRouteWaitsAgain(t *testing.T) {
+	const grace = 10 * time.Second
+	for name, c := range map[string]struct {
+		live  int
+		left  trail
+		again bool
+		waits bool
+	}{
+		"a first attempt":                        {0, trail{}, false, false},
+		"after a crash":                          {0, trail{Again: true}, false, true},
+		"after a route that was never confirmed": {0, trail{}, true, true},
+		"again, for fewer requests":              {30, trail{Again: true}, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, kubetest.Ingress(), canary("r1", 3, c.live))
+				var err error
+				f.Gateways, err = gateway.New(map[string]gateway.Config{"nginx": {Grace: new(grace)}}, f.Cluster, f.gateway)
+				require.NoError(t, err)
+				req := request(4, 10)
+				req.NeedCanary, req.Again, req.Unsure = 1, c.again, true
+				done := make(chan error, 1)
+				go func() {
+					_, err := f.setRoute(t.Context(), req, c.left)
+					done <- err
+				}()
+				time.Sleep(grace - time.Millisecond)
+				require.Equal(t, c.waits, len(f.server.Writes()) == 0)
+				require.NoError(t, <-done)
+				require.Equal(t, []string{"update ingresses demo-canary"}, f.server.Writes())
+			})
+		})
+	}
+}
+
+// TestSecondAttempt is told by Temporal, whatever the first one has left.
+func TestSecondAttempt(t *testing.T) {
+	var found []bool
+	attempt := func(ctx context.Context) error {
+		if found = append(found, lastTrail(ctx).Again); len(found) < 2 {
+			return errors.New("the worker is gone")
+		}
+		return nil
+	}
+	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
+	env.RegisterActivity(attempt)
+	env.ExecuteWorkflow(func(ctx workflow.Context) error {
+		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+		return workflow.ExecuteActivity(ctx, attempt).Get(ctx, nil)
+	})
+	require.NoError(t, env.GetWorkflowError())
+	require.Equal(t, []bool{false, true}, found)
+}
+
 func requireTerminal(t *testing.T, err error, errType string) {
 	t.Helper()
 	var app *temporal.ApplicationError
@@ -227,6 +284,7 @@ func TestSetRouteSaysWhatWasMissing(t *testing.T) {
 				require.False(t, app.NonRetryable())
 				require.ErrorContains(t, err, c.says)
 				require.Equal(t, time.Minute-lastWords, time.Since(begun), "before the server gives up on the activity")
+				require.Equal(t, lastWords, app.NextRetryDelay(), "no attempt in what is left hides it")
 			})
 		})
 	}

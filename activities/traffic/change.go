@@ -90,6 +90,14 @@ func (a *Activities) unshadowed(ref release.Ref, base *networkingv1.Ingress, rou
 // back reports whether the route sends no ordinary request to canary.
 func (c *change) back() bool { return c.req.Route.Weight == 0 && len(c.req.Route.Matches) == 0 }
 
+// raises reports whether requests are to go to canary that the live route keeps
+// from it.
+func (c *change) raises() bool {
+	live, err := c.adapter.Decode(c.live)
+	wanted := c.req.Route
+	return err != nil || wanted.Weight > live.Weight || len(wanted.Matches) > 0 && !apiequality.Semantic.DeepEqual(wanted.Matches, live.Matches)
+}
+
 // same reports whether the canary Ingress is as wanted, whoever wrote it.
 func (c *change) same() bool {
 	if c.live == nil || c.req.Absent {

@@ -53,10 +53,21 @@ func failure(err error, ref release.Ref) error {
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &missing):
-		return kube.Retryable(ErrUnready, "setting %s: %w", route, err)
+		return again(ErrUnready, fmt.Errorf("setting %s: %w", route, err))
 	default:
-		return kube.Retryable(ErrUnconfirmed, "confirming %s: %w", route, err)
+		return again(ErrUnconfirmed, fmt.Errorf("confirming %s: %w", route, err))
 	}
+}
+
+// again returns an error that is tried again, but not in what is left of a time
+// that is over: an attempt as short as that would find nothing out, and its error
+// would take the place of this one.
+func again(errType string, err error) error {
+	var options temporal.ApplicationErrorOptions
+	if errors.Is(err, context.DeadlineExceeded) {
+		options.NextRetryDelay = lastWords
+	}
+	return temporal.NewApplicationErrorWithOptions(err.Error(), errType, options)
 }
 
 // lastWords is the time that an activity keeps back from its deadline, so that

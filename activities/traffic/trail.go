@@ -26,16 +26,22 @@ type trail struct {
 	// Before is what was known of the routes before one that is removed, which
 	// takes it with it.
 	Before []earlier `json:"before,omitempty"`
+	// Again says that there was an attempt before this one, whatever it has left.
+	Again bool `json:"-"`
 }
 
 // lastTrail returns what an earlier attempt has left.
 func lastTrail(ctx context.Context) trail {
+	if !activity.IsActivity(ctx) {
+		return trail{}
+	}
 	var progress string
 	var left trail
-	if activity.IsActivity(ctx) && activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &progress, &left) == nil {
-		return left
+	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &progress, &left) != nil {
+		left = trail{}
 	}
-	return trail{}
+	left.Again = activity.GetInfo(ctx).Attempt > 1
+	return left
 }
 
 // teller returns the function that sends progress and trail as heartbeats.

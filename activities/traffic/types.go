@@ -35,6 +35,10 @@ type RouteRequest struct {
 	// Unsure says that the route before was not confirmed, so that earlier ones
 	// may be in force too.
 	Unsure bool `json:"unsure,omitempty"`
+	// Again says that a route was asked for since one was confirmed, and may have
+	// waited for pods: the gateway has to know those that there are before more
+	// requests go there.
+	Again bool `json:"again,omitempty"`
 }
 
 // Confirmation is the proof that a change has been taken.

@@ -41,6 +41,14 @@ type Spec struct {
 	Analysis *Analysis `json:"analysis,omitempty"`
 	// OnDrift is pause, adopt or enforce.
 	OnDrift *string `json:"onDrift,omitempty"`
+	// Capacity says how many pods requests need.
+	Capacity *Capacity `json:"capacity,omitempty"`
+}
+
+// Capacity says how many pods requests need.
+type Capacity struct {
+	// Headroom in percent, beyond the share of the requests.
+	Headroom *int32 `json:"headroom,omitempty"`
 }
 
 // Strategy is either canary or blue-green.

@@ -38,7 +38,7 @@ var measurements = []measurement{
 	{"abort", "abort to weight 0", 10 * time.Minute, measureAbort},
 	{"abort-client", "abort to answers without the new version", 20 * time.Minute, measureAbortClient},
 	{"seed", "the seed's whole rollout, its requests and events", 10 * time.Minute, measureSeed},
-	{"levels", "the seed's rollout with each level of confirmation", 15 * time.Minute, measureLevels},
+	{"levels", "the seed's rollout with each level of confirmation", 40 * time.Minute, measureLevels},
 	{"mass", "many rollouts at once, confirmed by the gateway", 15 * time.Minute, measureMass},
 	{"mass-grace", "the same, without asking the gateway", 15 * time.Minute, measureMassGrace},
 	{"held", "many held rollouts", 30 * time.Minute, measureHeld},

@@ -8,8 +8,10 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/tests/bench/fleet"
 	"sluice.dev/sluice/tests/bench/meter"
 	"sluice.dev/sluice/tests/bench/observe"
@@ -89,4 +91,55 @@ func TestTimeline(t *testing.T) {
 	require.Equal(t, [][]string{
 		{"route weight 0", "0.20"}, {"canary to 1 pods", "0.60"}, {"route weight 0 (2)", "0.20"},
 	}, timeline([]seedRun{run(1), run(2), run(5)}))
+}
+
+// write adds the two events of an activity to a history.
+func write(t *testing.T, h meter.History, name string, at, took int, input, result any) meter.History {
+	t.Helper()
+	payloads := func(value any) *commonpb.Payloads {
+		p, err := converter.GetDefaultDataConverter().ToPayloads(value)
+		require.NoError(t, err)
+		return p
+	}
+	id := int64(len(h) + 1)
+	return append(h, &historypb.HistoryEvent{
+		EventId: id, EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventTime: timestamppb.New(after(at)),
+		Attributes: &historypb.HistoryEvent_ActivityTaskScheduledEventAttributes{ActivityTaskScheduledEventAttributes: &historypb.ActivityTaskScheduledEventAttributes{
+			ActivityType: &commonpb.ActivityType{Name: name}, Input: payloads(input),
+		}},
+	}, &historypb.HistoryEvent{
+		EventId: id + 1, EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED, EventTime: timestamppb.New(after(at + took)),
+		Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{ActivityTaskCompletedEventAttributes: &historypb.ActivityTaskCompletedEventAttributes{
+			ScheduledEventId: id, Result: payloads(result),
+		}},
+	})
+}
+
+func TestLevels(t *testing.T) {
+	// slower is a rollout in which everything takes a number of times as long.
+	slower := func(times int, level traffic.Level) levelRun {
+		millis := func(n int) traffic.Confirmation { return traffic.Confirmation{Level: level, Millis: int64(n * times)} }
+		h := write(t, nil, canaryActivity, 0, 600*times, "pods", nil)
+		h = write(t, h, routeActivity, 1000, 210*times, traffic.RouteRequest{Route: traffic.Route{Weight: 10}}, millis(200))
+		h = write(t, h, canaryActivity, 2000, 200*times, "pods", nil)
+		h = write(t, h, promoteActivity, 3000, 4000*times, "pods", nil)
+		h = write(t, h, routeActivity, 8000, 1820*times, traffic.RouteRequest{Absent: true}, millis(1800))
+		run, err := levelRunOf(h)
+		require.NoError(t, err)
+		run.wall = time.Duration(times) * 10 * time.Second
+		return run
+	}
+	all := [][]levelRun{
+		{slower(1, traffic.LevelState), slower(2, traffic.LevelState), slower(1, traffic.LevelState)},
+		{slower(3, traffic.LevelGrace)},
+	}
+	require.Equal(t, [][]string{
+		{"none, computed", "8.0", "0.0", "0.0", "0.0", "0.8", "4.0", "0", "0"},
+		{pins[0].level, "10.0", "2.0", "2.0", "0.0", "0.8", "4.0", "2", "1800"},
+		{pins[1].level, "30.0", "22.0", "6.0", "6.0", "2.4", "12.0", "2", "5400"},
+	}, levelLines(all))
+	for _, line := range levelLines(all) {
+		require.Len(t, line, len(levelHeader))
+	}
+	require.Equal(t, [][]string{{"weight 10", "210", "630"}, {"removed", "1820", "5460"}}, writeLines(all))
 }

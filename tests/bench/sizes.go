@@ -29,10 +29,10 @@ type Sizes struct {
 	UnderWay int
 }
 
-// Full returns the sizes of a whole run, of little more than an hour.
+// Full returns the sizes of a whole run, of an hour and a half.
 func Full() Sizes {
 	return Sizes{
-		FirstWeight: 10, Aborts: 20, Seeds: 5, Restarts: 3, Levels: 2,
+		FirstWeight: 10, Aborts: 20, Seeds: 5, Restarts: 3, Levels: 5,
 		// Every watch ends once within 10 minutes, and the webhook is looked at.
 		Holds: 200, Slips: 15, Rest: 11 * time.Minute,
 		Promotes: 50, PromotesPerRollout: 25,

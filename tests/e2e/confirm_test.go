@@ -176,28 +176,69 @@ func TestPinnedLevelThatIsNotThere(t *testing.T) {
 	r.restored("v1")
 }
 
+// behindTwo is a case whose requests through the second replica of the gateway are
+// counted apart: those that wait in it are answered when it goes on.
+type behindTwo struct {
+	*rollout
+	second *harness.Load
+	frozen bool
+}
+
+// newRolloutBehindTwo deploys the seed's application behind two replicas.
+func newRolloutBehindTwo(t *testing.T) *behindTwo {
+	t.Helper()
+	gateways := start(t).Sandbox.State().Gateways
+	if len(gateways) < 2 {
+		t.Fatal("this case needs a sandbox with --gateways 2")
+	}
+	r := &behindTwo{rollout: newRolloutUnder(t, "", harness.LoadOptions{Gateways: gateways[:1]})}
+	// Those that wait for the frozen replica wait longer than it is frozen.
+	var err error
+	r.second, err = r.StartLoad(r.ctx, harness.LoadOptions{Gateways: gateways[1:2], Timeout: time.Minute, Duration: limit})
+	require.NoError(t, err)
+	return r
+}
+
+// freeze keeps the second replica from running, until thaw or the end of the case.
+func (r *behindTwo) freeze() {
+	r.t.Helper()
+	require.NoError(r.t, r.Sandbox.Freeze(r.ctx, "traefik-2"))
+	r.frozen = true
+	r.t.Cleanup(func() {
+		if r.frozen {
+			_ = r.Sandbox.Thaw(context.Background(), "traefik-2")
+		}
+	})
+}
+
+// thaw lets the second replica go on.
+func (r *behindTwo) thaw() {
+	r.t.Helper()
+	require.NoError(r.t, r.Sandbox.Thaw(r.ctx, "traefik-2"))
+	r.frozen = false
+}
+
+// finish ends both loads and requires that no request was lost through either
+// replica, and that some waited in the frozen one for at least a time.
+func (r *behindTwo) finish(waited time.Duration) {
+	r.t.Helper()
+	r.rollout.finish()
+	report, err := r.second.Finish(r.ctx)
+	require.NoError(r.t, err)
+	require.Zero(r.t, report.Whole.Lost(), "%v", report.Whole.Examples)
+	require.Greater(r.t, report.Whole.Latency.Max, waited, "requests waited in the frozen replica")
+	r.t.Logf("through the frozen replica: %d requests, 0 lost, longest %s", report.Whole.Requests, report.Whole.Latency.Max.Round(time.Millisecond))
+}
+
 // TestFrozenGateway keeps one replica of the gateway from running for 30 s while
 // a weight changes. Requests that wait in it are answered when it goes on, by
 // pods that are still there.
 func TestFrozenGateway(t *testing.T) {
 	const frozen = 30 * time.Second
-	gateways := start(t).Sandbox.State().Gateways
-	if len(gateways) < 2 {
-		t.Fatal("this case needs a sandbox with --gateways 2")
-	}
-	r := newRolloutUnder(t, "", harness.LoadOptions{Gateways: gateways[:1]})
-	// Those that wait for the frozen replica wait longer than it is frozen.
-	second, err := r.StartLoad(r.ctx, harness.LoadOptions{Gateways: gateways[1:2], Timeout: time.Minute, Duration: limit})
-	require.NoError(t, err)
+	r := newRolloutBehindTwo(t)
 	r.start("rollout-canary.yaml", "v2")
 	r.await(workflows.PhaseHolding, 1)
-	require.NoError(t, r.Sandbox.Freeze(r.ctx, "traefik-2"))
-	thawed := false
-	t.Cleanup(func() {
-		if !thawed {
-			_ = r.Sandbox.Thaw(context.Background(), "traefik-2")
-		}
-	})
+	r.freeze()
 	begun := time.Now()
 	r.sluice("promote", harness.Demo)
 	require.NoError(t, harness.Await(r.ctx, "weight 30 is asked for", func(ctx context.Context) (bool, error) {
@@ -207,17 +248,11 @@ func TestFrozenGateway(t *testing.T) {
 	r.staysAt(10, 30, begun.Add(frozen/2))
 	r.checkShare("the other replica follows", "v2", 30)
 	r.staysAt(10, 30, begun.Add(frozen))
-	require.NoError(t, r.Sandbox.Thaw(r.ctx, "traefik-2"))
-	thawed = true
+	r.thaw()
 	r.holdAt(2, 30, "v2")
 	r.sluice("promote", harness.Demo)
 	r.await(workflows.PhasePromoted, 0)
-	r.finish()
-	report, err := second.Finish(r.ctx)
-	require.NoError(t, err)
-	require.Zero(t, report.Whole.Lost(), "%v", report.Whole.Examples)
-	require.Greater(t, report.Whole.Latency.Max, frozen-5*time.Second, "requests waited in the frozen replica")
-	t.Logf("through the frozen replica: %d requests, 0 lost, longest %s", report.Whole.Requests, report.Whole.Latency.Max.Round(time.Millisecond))
+	r.finish(frozen - 5*time.Second)
 	r.restored("v2")
 }
 

@@ -62,38 +62,52 @@ const (
 	absent
 )
 
+// arrangements that every gateway can be shown.
+var arrangements = map[string]arrangement{
+	"weight 30":                     {notes: by("-weight", "30")},
+	"weight 5":                      {notes: by("-weight", "5")},
+	"weight 0":                      {notes: by("-weight", "0")},
+	"weight 100":                    {notes: by("-weight", "100")},
+	"canary empty":                  {notes: by("-weight", "20"), canary: absent},
+	"canary terminating":            {notes: by("-weight", "20"), canary: terminating},
+	"canary terminating, weight 0":  {notes: by("-weight", "0"), canary: terminating},
+	"stable empty, weight 100":      {notes: by("-weight", "100"), stable: absent},
+	"stable empty, weight 30":       {notes: by("-weight", "30"), stable: absent},
+	"stable terminating, weight 30": {notes: by("-weight", "30"), stable: terminating},
+	"all terminating":               {notes: by("-weight", "30"), stable: terminating, canary: terminating},
+	"header that fits":              {notes: by("-by-header", "user-agent", "-by-header-value", "android", "-weight", "0"), android: true},
+	"header that does not fit":      {notes: by("-by-header", "user-agent", "-by-header-value", "android", "-weight", "0")},
+	"header, canary terminating":    {notes: by("-by-header", "user-agent", "-by-header-value", "android", "-weight", "0"), android: true, canary: terminating},
+}
+
 // TestFakeGatewayAgreesWithTraefik shows the same objects to the real gateway and
 // to the one of tests/chaos, and compares what becomes of the same requests.
 func TestFakeGatewayAgreesWithTraefik(t *testing.T) {
 	stage := newStage(t)
-	for name, a := range map[string]arrangement{
-		"weight 30":                     {notes: by("-weight", "30")},
-		"weight 5":                      {notes: by("-weight", "5")},
-		"weight 0":                      {notes: by("-weight", "0")},
-		"weight 100":                    {notes: by("-weight", "100")},
-		"canary empty":                  {notes: by("-weight", "20"), canary: absent},
-		"canary terminating":            {notes: by("-weight", "20"), canary: terminating},
-		"canary terminating, weight 0":  {notes: by("-weight", "0"), canary: terminating},
-		"stable empty, weight 100":      {notes: by("-weight", "100"), stable: absent},
-		"stable empty, weight 30":       {notes: by("-weight", "30"), stable: absent},
-		"stable terminating, weight 30": {notes: by("-weight", "30"), stable: terminating},
-		"all terminating":               {notes: by("-weight", "30"), stable: terminating, canary: terminating},
-		"header that fits":              {notes: by("-by-header", "user-agent", "-by-header-value", "android", "-weight", "0"), android: true},
-		"pattern that fits":             {notes: by("-by-header", "x-track", "-by-header-pattern", "be.a$", "-weight", "0"), sends: "X-Track=a beta"},
-		"pattern that does not fit":     {notes: by("-by-header", "x-track", "-by-header-pattern", "^be.a", "-weight", "100"), sends: "X-Track=a beta", stable: absent},
-		"cookie":                        {notes: by("-by-cookie", "beta", "-weight", "0"), sends: "Cookie=a=b; beta=always"},
-		"never by header":               {notes: by("-by-header", "x-track", "-weight", "50"), sends: "X-Track=never"},
-		"never by cookie":               {notes: by("-by-cookie", "beta", "-weight", "50"), sends: "Cookie=beta=never"},
-		"header that does not fit":      {notes: by("-by-header", "user-agent", "-by-header-value", "android", "-weight", "0")},
-		"header, canary terminating":    {notes: by("-by-header", "user-agent", "-by-header-value", "android", "-weight", "0"), android: true, canary: terminating},
-	} {
+	stage.agree(t, arrangements)
+	stage.agree(t, map[string]arrangement{
+		"pattern that fits":         {notes: by("-by-header", "x-track", "-by-header-pattern", "be.a$", "-weight", "0"), sends: "X-Track=a beta"},
+		"pattern that does not fit": {notes: by("-by-header", "x-track", "-by-header-pattern", "^be.a", "-weight", "100"), sends: "X-Track=a beta", stable: absent},
+		"cookie":                    {notes: by("-by-cookie", "beta", "-weight", "0"), sends: "Cookie=a=b; beta=always"},
+		"never by header":           {notes: by("-by-header", "x-track", "-weight", "50"), sends: "X-Track=never"},
+		"never by cookie":           {notes: by("-by-cookie", "beta", "-weight", "50"), sends: "Cookie=beta=never"},
+	})
+}
+
+// agree shows arrangements to both gateways, one after the other.
+func (s *stage) agree(t *testing.T, arrangements map[string]arrangement) {
+	for name, a := range arrangements {
 		t.Run(name, func(t *testing.T) {
-			stage.t = t
-			stage.show(a)
-			want := stage.fake(a)
-			// The real one takes changes with its lag: what it does in the end counts.
-			err := harness.Await(stage.ctx, "Traefik does as the fake one", func(context.Context) (bool, error) {
-				got := stage.real(a)
+			s.t = t
+			s.show(a)
+			shown, want := time.Now(), s.fake(a)
+			// The real one takes changes with its lag: what it does in the end counts, and
+			// not what it did before, which may be the same.
+			err := harness.Await(s.ctx, "Traefik does as the fake one", func(context.Context) (bool, error) {
+				if time.Since(shown) < taken {
+					return false, nil
+				}
+				got := s.real(a)
 				if got != want {
 					return false, fmt.Errorf("Traefik: %+v, the fake one: %+v", got, want)
 				}
@@ -103,6 +117,9 @@ func TestFakeGatewayAgreesWithTraefik(t *testing.T) {
 		})
 	}
 }
+
+// taken is when Traefik has usually taken a change: it holds them back for 2 s.
+const taken = 2500 * time.Millisecond
 
 // asked is how many requests are compared: a multiple of what every weight here
 // needs to come out even, to each of the gateway's replicas.
@@ -119,6 +136,10 @@ type stage struct {
 	namespace string
 	v1, v2    []string
 	ingress   *netv1.Ingress
+	// personality is what the fake gateway plays, and door the address of the real
+	// one that is compared with it.
+	personality fakegateway.Personality
+	door        string
 }
 
 // newStage deploys what a stage needs.
@@ -130,7 +151,7 @@ func newStage(t *testing.T) *stage {
 	namespace := namespaceOf(t)
 	require.NoError(t, b.DeployDemo(ctx, namespace))
 	t.Cleanup(func() { require.NoError(t, b.RemoveDemo(context.Background(), namespace)) })
-	s := &stage{t: t, ctx: ctx, Bed: b, namespace: namespace}
+	s := &stage{t: t, ctx: ctx, Bed: b, namespace: namespace, personality: fakegateway.Traefik, door: b.Sandbox.State().Gateways[0]}
 	s.prepare()
 	return s
 }
@@ -206,13 +227,18 @@ func (s *stage) slice(service string, ips []string, c condition) *discoveryv1.En
 // show writes an arrangement to the API server.
 func (s *stage) show(a arrangement) {
 	hand, canary := s.objects(a)
-	ingresses, published := s.Kube.NetworkingV1().Ingresses(s.namespace), s.Kube.DiscoveryV1().EndpointSlices(s.namespace)
+	published := s.Kube.DiscoveryV1().EndpointSlices(s.namespace)
 	for _, slice := range hand {
 		if _, err := published.Update(s.ctx, slice, metav1.UpdateOptions{}); err != nil {
 			_, err = published.Create(s.ctx, slice, metav1.CreateOptions{})
 			require.NoError(s.t, err)
 		}
 	}
+	if s.personality == fakegateway.GatewayAPI {
+		require.NoError(s.t, s.Sandbox.Apply(s.ctx, s.namespace, []byte(httpRoute(a))))
+		return
+	}
+	ingresses := s.Kube.NetworkingV1().Ingresses(s.namespace)
 	if _, err := ingresses.Update(s.ctx, canary, metav1.UpdateOptions{}); err != nil {
 		_, err = ingresses.Create(s.ctx, canary, metav1.CreateOptions{})
 		require.NoError(s.t, err)
@@ -221,7 +247,7 @@ func (s *stage) show(a arrangement) {
 
 // fake asks the gateway in memory.
 func (s *stage) fake(a arrangement) fate {
-	g := fakegateway.New("fake", "", fakegateway.Traefik, fakegateway.Lag{})
+	g := fakegateway.New("fake", "", s.personality, fakegateway.Lag{})
 	changed := make(chan struct{}, 4)
 	g.OnChange(func() { changed <- struct{}{} })
 	hand, canary := s.objects(a)
@@ -256,7 +282,7 @@ func (s *stage) real(a arrangement) fate {
 	if header := a.header(); header != "" {
 		cohort = "some:" + header
 	}
-	out, err := s.Sandbox.Command(s.ctx, s.Programs.Load, "--url", "http://"+s.Sandbox.State().Gateways[0]+harness.Path, "--cohort", cohort,
+	out, err := s.Sandbox.Command(s.ctx, s.Programs.Load, "--url", "http://"+s.door+harness.Path, "--cohort", cohort,
 		"--requests", fmt.Sprint(asked), "--duration", "20s", "--clients", "1", "--rate", "400", "--post", "0", "-o", "json").Output()
 	var report load.Report
 	if json.Unmarshal(out, &report) != nil {

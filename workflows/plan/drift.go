@@ -73,16 +73,16 @@ func (w World) CanaryScaled(n int) World {
 
 // Bears says whether the pods that are published can take a route that somebody
 // else has written at step i: up to what the step asks for they can by
-// definition, beyond that by the rule of config.NeedCanary.
+// definition, beyond that by the rule of config.Rollout.NeedCanary.
 func Bears(r *config.Rollout, w World, i int, route traffic.Route) bool {
 	want := StepRoute(r, i)
 	fewer := route.Weight <= want.Weight && (len(route.Matches) == 0 || sameMatches(route, want))
 	if !carries(route) || fewer && w.Canary >= StepReplicas(r, i, w) {
 		return true
 	}
-	need := config.NeedCanary(route.Weight, w.load())
+	need := r.NeedCanary(route.Weight, w.load())
 	if len(route.Matches) > 0 {
-		need = max(need, config.NeedMatch(w.load()))
+		need = max(need, r.NeedMatch(w.load()))
 	}
 	return w.Canary >= need
 }
@@ -126,7 +126,7 @@ func Apart(r *config.Rollout, w World) []Operation {
 	if !w.Reset || w.MaybePromoting && !w.Promoted {
 		return nil
 	}
-	return apart(r, w, w.side(), config.NeedStable(w.Confirmed.Weight, w.load()))
+	return apart(r, w, w.side(), r.NeedStable(w.Confirmed.Weight, w.load()))
 }
 
 // Halt pauses a workload whose pods are being replaced with requests on them, as

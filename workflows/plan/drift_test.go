@@ -97,7 +97,7 @@ func TestPodsByWeight(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			require.Equal(t, want[0], plan.StepReplicas(doc(implied), 0, plan.NewWorld(n)))
 			require.Equal(t, want[1], plan.StepReplicas(doc(written), 0, plan.NewWorld(n)))
-			require.GreaterOrEqual(t, want[0], config.NeedCanary(30, n))
+			require.GreaterOrEqual(t, want[0], doc(implied).NeedCanary(30, n))
 		})
 	}
 }

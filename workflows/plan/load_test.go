@@ -42,6 +42,22 @@ func TestCanaryGrowsWithTheWorkload(t *testing.T) {
 	}
 }
 
+// TestHeadroomOfTheDocument is in the pods of a step, and in the guard of a route
+// that gives requests back.
+func TestHeadroomOfTheDocument(t *testing.T) {
+	for headroom, want := range map[int][2]int{0: {3, 7}, 10: {4, 8}, 50: {5, 10}} {
+		r := doc(implied(30), implied(60))
+		r.Headroom = &headroom
+		w := plan.NewWorld(10)
+		require.Equal(t, want[0], plan.StepReplicas(r, 0, w))
+		w.Held, w.RouteExists, w.Canary, w.CanaryAsked = true, true, 10, 10
+		w.Asked, w.Confirmed = traffic.Route{Weight: 60}, traffic.Route{Weight: 60}
+		back := plan.Step(r, w, 0)
+		require.Equal(t, plan.SetRoute, back[len(back)-1].Kind)
+		require.Equal(t, want[1], back[len(back)-1].NeedStable)
+	}
+}
+
 // TestRequestsReturnToAllTheirPods lets the workload shrink while its requests
 // are with canary. What an autoscaler takes away is missed when they return; what
 // a person takes away is meant so.

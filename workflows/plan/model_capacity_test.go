@@ -112,7 +112,7 @@ func TestNeedsOfRandomDocuments(t *testing.T) {
 			for j, other := range r.Steps {
 				if weight := plan.StepRoute(r, j).Weight; other.Replicas.Implied && weight >= route.Weight {
 					require.GreaterOrEqual(t, plan.StepReplicas(r, j, w), pods, "steps %d and %d of %+v, %d pods", i, j, r.Steps, n)
-					require.LessOrEqual(t, config.NeedStable(weight, n), config.NeedStable(route.Weight, n))
+					require.LessOrEqual(t, r.NeedStable(weight, n), r.NeedStable(route.Weight, n))
 				}
 			}
 		}

@@ -54,6 +54,9 @@ type Operation struct {
 	Kind Kind `json:"kind"`
 	// Replicas of the canary.
 	Replicas int `json:"replicas,omitempty"`
+	// Routed of EnsureCanary: a route of weight 0 comes next, which waits until the
+	// endpoints have settled while the gateway takes it.
+	Routed bool `json:"routed,omitempty"`
 	// Route to set.
 	Route traffic.Route `json:"route,omitzero"`
 	// NeedCanary and NeedStable guard SetRoute: ready endpoints that must be
@@ -234,9 +237,9 @@ func StepReplicas(r *config.Rollout, i int, w World) int {
 		return w.load()
 	}
 	step := r.Steps[i]
-	pods := step.Pods(w.load())
-	if w.Begun > 0 && step.Pods(w.Begun) >= step.Need(w.Begun) {
-		pods = max(pods, step.Need(w.load()))
+	pods := r.Pods(step, w.load())
+	if w.Begun > 0 && r.Pods(step, w.Begun) >= r.Need(step, w.Begun) {
+		pods = max(pods, r.Need(step, w.load()))
 	}
 	return pods
 }
@@ -247,7 +250,7 @@ func Short(r *config.Rollout, w World, i int) (have, need int) {
 	if i >= len(r.Steps) {
 		return 0, 0
 	}
-	have, need = StepReplicas(r, i, w), r.Steps[i].Need(w.load())
+	have, need = StepReplicas(r, i, w), r.Need(r.Steps[i], w.load())
 	if have >= need {
 		return 0, 0
 	}
@@ -272,10 +275,10 @@ func Step(r *config.Rollout, w World, i int) []Operation {
 	if w.RouteExists || !w.CanaryDrained {
 		replicas = max(replicas, w.CanaryAsked)
 	}
-	if w.Canary != replicas {
-		ops = append(ops, Operation{Kind: EnsureCanary, Replicas: replicas})
-	}
 	known := w.RouteExists || w.RouteLost && w.MaybePromoting && !w.CanaryLost
+	if w.Canary != replicas {
+		ops = append(ops, Operation{Kind: EnsureCanary, Replicas: replicas, Routed: !known && replicas > 0})
+	}
 	if !known {
 		ops = append(ops, Operation{Kind: SetRoute, NeedCanary: min(1, replicas), NeedStable: 1})
 	}
@@ -283,19 +286,19 @@ func Step(r *config.Rollout, w World, i int) []Operation {
 		return ops
 	}
 	if !follows(w, want) || !w.RouteExists {
-		ops = append(ops, setRoute(w, want, replicas))
+		ops = append(ops, setRoute(r, w, want, replicas))
 	}
 	return ops
 }
 
 // setRoute guards a change of the route: what takes over must be able to take it.
-func setRoute(w World, want traffic.Route, canary int) Operation {
+func setRoute(r *config.Rollout, w World, want traffic.Route, canary int) Operation {
 	op := Operation{Kind: SetRoute, Route: want, NeedStable: 1}
 	if carries(want) {
 		op.NeedCanary = max(1, canary)
 	}
 	if w.RouteUnsure || want.Weight < w.Confirmed.Weight {
-		op.NeedStable = config.NeedStable(want.Weight, w.load())
+		op.NeedStable = r.NeedStable(want.Weight, w.load())
 	}
 	return op
 }

@@ -29,7 +29,7 @@ func isolate(r *config.Rollout, w World, want traffic.Route) []Operation {
 	case !r.BySelector() || w.Narrowed == release.SideStable || covered || w.MaybePromoting:
 		return nil
 	case w.MaybeCanary:
-		return apart(r, w, release.SideStable, config.NeedStable(want.Weight, w.load()))
+		return apart(r, w, release.SideStable, r.NeedStable(want.Weight, w.load()))
 	}
 	return []Operation{{Kind: NarrowService, Side: release.SideStable, Keep: true}}
 }

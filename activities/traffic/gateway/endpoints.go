@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -64,16 +66,21 @@ func published(view View, namespace, service string, port networkingv1.ServiceBa
 
 // ReadyEndpoints counts the endpoints of a Service that are published as ready:
 // pods that are terminating are not.
-func ReadyEndpoints(slices []*discoveryv1.EndpointSlice) int {
+func ReadyEndpoints(published []*discoveryv1.EndpointSlice) int {
+	return len(ReadyIdentities(published))
+}
+
+// ReadyIdentities tells those endpoints apart, in order.
+func ReadyIdentities(published []*discoveryv1.EndpointSlice) []string {
 	seen := map[string]struct{}{}
-	for _, slice := range slices {
+	for _, slice := range published {
 		for _, endpoint := range slice.Endpoints {
 			if ready(endpoint) {
 				seen[identity(endpoint)] = struct{}{}
 			}
 		}
 	}
-	return len(seen)
+	return slices.Sorted(maps.Keys(seen))
 }
 
 // ready reports whether an endpoint takes new requests.

@@ -50,6 +50,8 @@ type Gateways struct {
 	client  *http.Client
 	// doors is for probes, each of which has a connection of its own.
 	doors *http.Client
+	// knock reports whether a replica takes connections at an address.
+	knock func(ctx context.Context, address string) error
 	// pace of all who ask.
 	pace pace
 }
@@ -68,7 +70,7 @@ func New(configs map[string]Config, view View, transport http.RoundTripper) (*Ga
 		}
 	}
 	return &Gateways{
-		configs: configs, view: view, client: &http.Client{Transport: transport},
+		configs: configs, view: view, client: &http.Client{Transport: transport}, knock: knock,
 		doors: &http.Client{Transport: doors, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}, nil
 }
@@ -113,7 +115,7 @@ func (g *Gateways) Confirm(ctx context.Context, class string, want Want, tell Te
 		return result, waitGrace(ctx, cfg.grace(), want.Waited, tell)
 	}
 	var err error
-	result.Replicas, err = newWatch(cfg, r, &g.pace, tell).confirm(ctx)
+	result.Replicas, err = newWatch(g, cfg, r, tell).confirm(ctx)
 	return result, err
 }
 

@@ -4,11 +4,14 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"sluice.dev/sluice/config"
@@ -166,6 +169,20 @@ func TestConfirmFrozenReplicaComesBack(t *testing.T) {
 	})
 }
 
+// TestConfirmInNoTime names the replica that is missing also where the time ends
+// before it is known not to answer.
+func TestConfirmInNoTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		s.both(10)
+		s.second.freeze(true)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*stateDwell)
+		defer cancel()
+		_, _, err := s.confirm(ctx, weight(10))
+		require.ErrorContains(t, err, "confirmed by 1 of 2 gateway replicas; 10.0.0.2:8080 has not answered yet")
+	})
+}
+
 func TestConfirmReplicaThatIsGoneIsNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t)
@@ -235,8 +252,9 @@ func TestConfirmTerminatingReplicas(t *testing.T) {
 			require.GreaterOrEqual(t, took, 30*time.Second)
 		})
 	})
-	// refusing is a site whose second replica has closed its port, on real sockets.
-	refusing := func(t *testing.T) *site {
+	// refusing is a site whose second replica has closed the port of its API, on real
+	// sockets, and answers clients by err.
+	refusing := func(t *testing.T, err error) *site {
 		s := newSite(t)
 		s.first.take(10, nil)
 		server := httptest.NewServer(s.first)
@@ -244,24 +262,38 @@ func TestConfirmTerminatingReplicas(t *testing.T) {
 		closed := httptest.NewServer(http.NotFoundHandler())
 		closed.Close()
 		s.gateways.client.Transport = rerouted{"10.0.0.1:8080": server.Listener.Addr().String(), "10.0.0.2:8080": closed.Listener.Addr().String()}
+		s.gateways.knock = func(_ context.Context, address string) error {
+			require.Equal(t, "10.0.0.2:8000", address)
+			return err
+		}
 		return s
 	}
 	t.Run("one that has closed its doors has not", func(t *testing.T) {
-		s := refusing(t)
+		s := refusing(t, syscall.ECONNREFUSED)
 		leaving(s, true)
 		result, _, err := s.confirm(t.Context(), weight(10))
 		require.NoError(t, err)
 		require.Equal(t, 1, result.Replicas, "it routes nothing any more")
 	})
+	for name, open := range map[string]error{"takes requests": nil, "does not answer": context.DeadlineExceeded} {
+		t.Run("one that refuses to be asked and "+name+" has to confirm", func(t *testing.T) {
+			s := refusing(t, open)
+			leaving(s, true)
+			ctx, cancel := context.WithTimeout(t.Context(), 4*stateDwell)
+			defer cancel()
+			_, _, err := s.confirm(ctx, weight(10))
+			require.ErrorContains(t, err, "confirmed by 1 of 2 gateway replicas; 10.0.0.2:8080 refuses to be asked and still takes requests at 10.0.0.2:8000")
+		})
+	}
 	t.Run("nor has one that is not ready and refuses", func(t *testing.T) {
-		s := refusing(t)
+		s := refusing(t, syscall.EHOSTUNREACH)
 		s.publish("edge", "traefik", "web", 8000, endpoint("10.0.0.1", true, true, false), endpoint("10.0.0.2", false, false, false))
 		result, _, err := s.confirm(t.Context(), weight(10))
 		require.NoError(t, err)
 		require.Equal(t, 1, result.Replicas)
 	})
 	t.Run("one that is ready and refuses has to confirm", func(t *testing.T) {
-		s := refusing(t)
+		s := refusing(t, syscall.ECONNREFUSED)
 		ctx, cancel := context.WithTimeout(t.Context(), 4*stateDwell)
 		defer cancel()
 		_, _, err := s.confirm(ctx, weight(10))
@@ -325,6 +357,61 @@ func TestConfirmUnsure(t *testing.T) {
 		require.GreaterOrEqual(t, took, graces[KindTraefik])
 		require.Less(t, took, graces[KindTraefik]+time.Second)
 	})
+}
+
+// TestConfirmUnsureFrozen is a replica that was frozen before the change in between
+// reached it: when it goes on it still shows what is wanted, and goes through that
+// change first.
+func TestConfirmUnsureFrozen(t *testing.T) {
+	const frozen = 30 * time.Second
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		s.both(0)
+		s.second.freeze(true)
+		time.AfterFunc(frozen, func() { s.second.freeze(false) })
+		time.AfterFunc(frozen+time.Second, func() { s.second.take(10, nil) })
+		time.AfterFunc(frozen+3*time.Second, func() { s.second.take(0, nil) })
+		_, took, err := s.confirm(t.Context(), demoWant(func(w *Want) { w.Unsure = true }))
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, took, frozen+graces[KindTraefik])
+		require.Less(t, took, frozen+graces[KindTraefik]+time.Second)
+	})
+}
+
+// TestDoorsOfClients are the ports at which clients come in.
+func TestDoorsOfClients(t *testing.T) {
+	port := func(name string, number int32, protocol corev1.Protocol) discoveryv1.EndpointPort {
+		return discoveryv1.EndpointPort{Name: &name, Port: &number, Protocol: &protocol}
+	}
+	slice := &discoveryv1.EndpointSlice{Ports: []discoveryv1.EndpointPort{
+		port("web", 8000, corev1.ProtocolTCP), port("websecure", 8443, corev1.ProtocolTCP), port("http3", 8443, corev1.ProtocolUDP),
+		port("api", 8080, corev1.ProtocolTCP), port("metrics", 9100, corev1.ProtocolTCP),
+	}}
+	unnamed := &discoveryv1.EndpointSlice{Ports: []discoveryv1.EndpointPort{{Port: new(int32(80))}}}
+	for name, c := range map[string]struct {
+		config Config
+		slice  *discoveryv1.EndpointSlice
+		want   []string
+	}{
+		"all but API and metrics": {Config{Kind: KindTraefik, APIPort: "api", MetricsPort: "metrics"}, slice, []string{"10.0.0.1:8000", "10.0.0.1:8443"}},
+		"the API by its number":   {Config{Kind: KindTraefik, APIPort: "8080", MetricsPort: "9100"}, slice, []string{"10.0.0.1:8000", "10.0.0.1:8443"}},
+		"probes have their own":   {Config{Kind: KindTraefik, APIPort: "api", MetricsPort: "metrics", ProbePort: "81"}, slice, []string{"10.0.0.1:8000", "10.0.0.1:8443", "10.0.0.1:81"}},
+		"a port without a name":   {Config{Kind: KindNginx}, unnamed, []string{"10.0.0.1:80"}},
+		"the API alone":           {Config{Kind: KindTraefik, APIPort: "80"}, unnamed, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, c.want, c.config.doorsOf(c.slice, "10.0.0.1"))
+		})
+	}
+}
+
+// TestKnock connects to a port that is open and to one that was closed.
+func TestKnock(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	address := server.Listener.Addr().String()
+	require.NoError(t, knock(t.Context(), address))
+	server.Close()
+	require.True(t, refuses(knock(t.Context(), address)))
 }
 
 func TestConfirmByGrace(t *testing.T) {

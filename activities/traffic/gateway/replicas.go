@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
@@ -20,6 +21,9 @@ type replica struct {
 	closing bool
 	// meter is the address of its metrics, host:port; empty where it has none.
 	meter string
+	// doors are the addresses at which it takes the requests of clients, host:port,
+	// as far as its Service names them.
+	doors []string
 }
 
 // portOf chooses the port of the replicas in a slice.
@@ -47,7 +51,7 @@ func replicasOf(view View, cfg Config, port portOf, name string) (map[string]rep
 			seen[identity(endpoint)] = true
 			open = open || serving(endpoint)
 			address := net.JoinHostPort(endpoint.Addresses[0], strconv.Itoa(number))
-			next := replica{address: address, secure: secure, closing: !serving(endpoint) || terminating(endpoint)}
+			next := replica{address: address, secure: secure, closing: !serving(endpoint) || terminating(endpoint), doors: cfg.doorsOf(slice, endpoint.Addresses[0])}
 			if meter, ok := namedPort(slice, cfg.meterPort()); ok {
 				next.meter = net.JoinHostPort(endpoint.Addresses[0], strconv.Itoa(meter))
 			}
@@ -106,6 +110,32 @@ func (c Config) door(secure bool) portOf {
 		}
 		return 0, false, false
 	}
+}
+
+// doorsOf are the addresses of one replica at which clients come in: every port of
+// its Service but those for its state and its metrics, and the port for probes.
+func (c Config) doorsOf(slice *discoveryv1.EndpointSlice, host string) []string {
+	own := map[int]bool{}
+	for _, port := range []string{c.APIPort, c.meterPort()} {
+		if n, ok := namedPort(slice, port); ok && port != "" && port != c.ProbePort {
+			own[n] = true
+		}
+	}
+	var found []string
+	add := func(n int) {
+		if door := net.JoinHostPort(host, strconv.Itoa(n)); !own[n] && !slices.Contains(found, door) {
+			found = append(found, door)
+		}
+	}
+	for _, p := range slice.Ports {
+		if p.Port != nil && (p.Protocol == nil || *p.Protocol == corev1.ProtocolTCP) {
+			add(int(*p.Port))
+		}
+	}
+	if n, ok := namedPort(slice, c.ProbePort); ok && c.ProbePort != "" {
+		add(n)
+	}
+	return found
 }
 
 // namedPort returns the number of a port by its name in a slice; a number stands

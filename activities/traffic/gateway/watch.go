@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -47,6 +48,7 @@ type watch struct {
 	grace, dwell time.Duration
 	tell         Tell
 	pace         *pace
+	knock        func(ctx context.Context, address string) error
 	start        time.Time
 	replicas     map[string]*follower
 	updates      chan update
@@ -74,8 +76,8 @@ type update struct {
 	err      error
 }
 
-func newWatch(cfg Config, r rung, p *pace, tell Tell) *watch {
-	return &watch{rung: r, grace: cfg.grace(), dwell: cfg.dwell(r.level), tell: tell, pace: p, start: time.Now(),
+func newWatch(g *Gateways, cfg Config, r rung, tell Tell) *watch {
+	return &watch{rung: r, grace: cfg.grace(), dwell: cfg.dwell(r.level), tell: tell, pace: &g.pace, knock: g.knock, start: time.Now(),
 		replicas: map[string]*follower{}, updates: make(chan update)}
 }
 
@@ -99,7 +101,7 @@ func (w *watch) confirm(ctx context.Context) (int, error) {
 			u.follower.take(u)
 		case <-time.After(w.pace.pause(listInterval)):
 		case <-ctx.Done():
-			return confirmed, fmt.Errorf("%s: %w", progress, context.Cause(ctx))
+			return confirmed, fmt.Errorf("%s%w", progress, quiet{context.Cause(ctx)})
 		}
 	}
 }
@@ -140,14 +142,22 @@ func (w *watch) relist(ctx context.Context) error {
 
 // follow looks at one replica again and again.
 func (w *watch) follow(ctx context.Context, f *follower, r replica) {
+	// It answers since then: what a replica shows that was frozen until a moment ago
+	// says nothing of the time before.
+	awake := w.start
 	for {
 		u := update{follower: f, begun: time.Now()}
 		u.verdict, u.err = w.look(ctx, r)
-		if f.closing.Load() && (errors.Is(u.err, syscall.ECONNREFUSED) || errors.Is(u.err, syscall.EHOSTUNREACH)) {
-			// It has closed its doors: no request can reach it any more.
-			u.verdict, u.err = verdict{done: true, closed: true}, nil
+		if f.closing.Load() && refuses(u.err) {
+			u.verdict, u.err = w.shut(ctx, r)
 		}
-		if u.verdict.blind && time.Since(w.start) < w.grace {
+		switch {
+		case u.err != nil:
+			awake = time.Time{}
+		case awake.IsZero():
+			awake = u.begun
+		}
+		if u.verdict.blind && time.Since(awake) < w.grace {
 			u.verdict = verdict{seen: "shows no difference between before and after: only time can tell"}
 		}
 		select {
@@ -165,6 +175,34 @@ func (w *watch) follow(ctx context.Context, f *follower, r replica) {
 			return
 		}
 	}
+}
+
+// shut looks at the doors of a replica that is on its way out and refuses to be
+// asked. Its API may close before its doors do, and then it goes on to route
+// requests by what it knew: only one that refuses clients too routes none.
+func (w *watch) shut(ctx context.Context, r replica) (verdict, error) {
+	for _, door := range r.doors {
+		if !refuses(w.knock(ctx, door)) {
+			return verdict{seen: "refuses to be asked and still takes requests at " + door}, nil
+		}
+	}
+	return verdict{done: true, closed: true}, nil
+}
+
+// refuses reports whether nobody listens at an address.
+func refuses(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH)
+}
+
+// knock opens a connection and closes it again, without a word.
+func knock(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("connecting to %s: %w", address, err)
+	}
+	return conn.Close()
 }
 
 // take remembers a look.
@@ -195,7 +233,9 @@ func (w *watch) state(listErr error) (confirmed int, progress string) {
 			confirmed++
 		case f.err != nil:
 			others = append(others, address+" "+f.err.Error())
-		case !f.looked.IsZero() && !f.last.done:
+		case f.looked.IsZero():
+			others = append(others, address+" has not answered yet")
+		case !f.last.done:
 			others = append(others, address+" "+f.last.seen)
 		}
 	}

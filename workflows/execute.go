@@ -102,7 +102,9 @@ func (r *run) record(ctx workflow.Context, op plan.Operation, future workflow.Fu
 			return err
 		}
 		r.confirmation = &confirmation
-	case plan.ReleaseWorkload, plan.RemoveCanary:
+	case plan.RemoveCanary:
+		return r.recordRemoval(ctx, future)
+	case plan.ReleaseWorkload:
 		r.canary = workload.Pods{}
 		return future.Get(ctx, nil)
 	case plan.NarrowService, plan.WidenService:
@@ -123,6 +125,28 @@ func (r *run) recordPods(ctx workflow.Context, future workflow.Future) error {
 	r.canary = pods
 	return nil
 }
+
+// recordRemoval finds a Service that somebody else has widened when nothing was
+// watched any more, with requests on the pods that are to go: that is a drift as
+// any other, and it is answered before they go.
+func (r *run) recordRemoval(ctx workflow.Context, future workflow.Future) error {
+	err := future.Get(ctx, nil)
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) && app.Type() == kindDrift && narrowsLate(ctx) {
+		r.drifted(ctx, []workload.Drift{{
+			Kind: workload.DriftNarrowed, Object: "Service " + r.observed.Ref.Service, What: "its selector finds canary pods again",
+		}})
+		return errInterrupted
+	}
+	if err == nil {
+		r.canary = workload.Pods{}
+	}
+	return err
+}
+
+// kindDrift is the type of an error about a state that somebody else has made, as
+// activities give it (activities/kube/failure.go).
+const kindDrift = "Drift"
 
 // recordSelection tells what somebody else has done to the selector meanwhile.
 func (r *run) recordSelection(ctx workflow.Context, future workflow.Future) error {

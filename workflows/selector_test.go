@@ -1,10 +1,12 @@
 package workflows_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 
 	"sluice.dev/sluice/activities/preflight"
 	"sluice.dev/sluice/activities/release"
@@ -48,6 +50,45 @@ func TestSelectorAbort(t *testing.T) {
 	require.Equal(t, workflows.RolledBack, result.Outcome)
 	require.Equal(t, []string{"route 0", "unroute", "remove canary", "widen", "restore settle=false", "release"}, b.cluster.ops()[6:])
 	require.Contains(t, timeline(b.status()), "kept on Service demo: spec.selector: somebody set it")
+}
+
+// TestSelectorWidenedByOthers: a Service that somebody has widened when the route was
+// gone is narrowed again, and requests in flight finish, before the canary pods go;
+// the second time within a while a person is asked.
+func TestSelectorWidenedByOthers(t *testing.T) {
+	forward := workflows.Message{Full: true}
+	for name, test := range map[string]struct {
+		times int
+		verb  workflows.Verb
+		m     any
+		last  []string
+	}{
+		"once":                 {1, workflows.VerbPromote, forward, []string{"unroute", "narrow new", "remove canary", "widen", "release"}},
+		"twice":                {2, workflows.VerbPromote, forward, []string{"unroute", "narrow new", "narrow new", "remove canary", "widen", "release"}},
+		"once on the way back": {1, workflows.VerbAbort, nil, []string{"unroute", "narrow stable", "remove canary", "widen", "restore settle=false", "release"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			left := test.times
+			b.cluster.fail = func(op string) error {
+				if op != "remove canary" || left == 0 {
+					return nil
+				}
+				left--
+				return temporal.NewNonRetryableApplicationError("the Service selects canary pods", "Drift", nil)
+			}
+			b.signal(time.Minute, test.verb, test.m)
+			if test.times > 1 {
+				b.at(5*time.Minute, func() { require.Equal(t, workflows.PhasePaused, b.status().Phase) })
+				b.signal(10*time.Minute, workflows.VerbResume, nil)
+			}
+			_, err := b.run(seedBySelector())
+			require.NoError(t, err)
+			ops := b.cluster.ops()
+			require.Equal(t, test.last, ops[slices.Index(ops, "unroute"):])
+			require.Contains(t, timeline(b.status()), "its selector finds canary pods again")
+		})
+	}
 }
 
 func TestSelectorAbortWhileNarrowing(t *testing.T) {

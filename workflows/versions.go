@@ -106,3 +106,14 @@ const timeDecides = "let-time-decide-where-all-metrics-are-dry-runs"
 func endsObserving(ctx workflow.Context) bool {
 	return workflow.GetVersion(ctx, timeDecides, workflow.DefaultVersion, 1) > workflow.DefaultVersion
 }
+
+// lateNarrowing: a Service that somebody else has widened after the route was removed
+// is narrowed again before the canary pods go. Before, the rollout was stuck. Since
+// v0.3.0; rollouts of v0.2.0 that are stuck so have to be gone before it may be
+// removed.
+const lateNarrowing = "narrow-the-service-again-before-the-canary-goes"
+
+// narrowsLate says that a rollout does so; it is asked where that has happened.
+func narrowsLate(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, lateNarrowing, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}

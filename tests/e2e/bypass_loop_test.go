@@ -37,8 +37,9 @@ func (l *applyLoop) again(b *bypass, times int64) {
 	require.NoError(b.t, harness.Await(b.ctx, "the loop goes on", func(context.Context) (bool, error) { return l.applied.Load() >= want, nil }))
 }
 
-// loopInterval is shorter than that of any GitOps tool.
-const loopInterval = time.Second
+// loopInterval is shorter than that of any GitOps tool, and leaves the machine time
+// for what is tested: a kubectl that applies everything takes a second of it.
+const loopInterval = 3 * time.Second
 
 // workloadManifest is the seed's Deployment alone.
 func (b *bypass) workloadManifest() string {

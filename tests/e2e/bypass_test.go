@@ -30,7 +30,9 @@ func TestBypassMessages(t *testing.T) {
 	b.patch(`{"spec":{"strategy":{"paused":true}}}`)
 	b.approve()
 	b.status("the refusal is told", func(s projection.Status) bool {
-		return s.CurrentStepState == projection.StepPaused && strings.Contains(b.events(), "paused: resume it first")
+		p := s.Condition(projection.Progressing)
+		return s.CurrentStepState == projection.StepPaused && p != nil && p.Reason == projection.ReasonPaused &&
+			strings.Contains(b.events(), "paused: resume it first")
 	})
 	b.patch(`{"spec":{"strategy":{"paused":false}}}`)
 	require.NoError(t, harness.Await(b.ctx, "resumed", func(ctx context.Context) (bool, error) {

@@ -75,7 +75,7 @@ func TestBypassRejectAndHold(t *testing.T) {
 // is held and reported, and rolled out when that update was undone. So is one of a
 // workload without pods.
 func TestBypassWhatIsHeld(t *testing.T) {
-	b := newBypass(t, drainedApp)
+	b := newBypass(t, wellDrainedApp) // by Kubernetes alone, in part
 	b.env("NEVER_READY", `"crash"`)
 	require.NoError(t, harness.Await(b.ctx, "two ReplicaSets have pods", func(ctx context.Context) (bool, error) {
 		d, err := b.Deployment(ctx, b.namespace)

@@ -175,6 +175,14 @@ func TestScaleUpDuringStep1(t *testing.T) {
 // have to that are to be scaled down by others without loss.
 const drainedApp = `{"spec":{"template":{"spec":{"containers":[{"name":"main","lifecycle":{"preStop":{"sleep":{"seconds":5}}}}]}}}}`
 
+// wellDrainedApp keeps pods that end for longer than a gateway on a busy machine
+// needs to notice, and lastingUpdate lets a rolling update of them last for half a
+// minute as well: what Kubernetes does alone is not what is tried.
+const (
+	wellDrainedApp = `{"spec":{"template":{"spec":{"containers":[{"name":"main","lifecycle":{"preStop":{"sleep":{"seconds":15}}}}]}}}}`
+	lastingUpdate  = `{"spec":{"minReadySeconds":10,"template":{"spec":{"containers":[{"name":"main","lifecycle":{"preStop":{"sleep":{"seconds":15}}}}]}}}}`
+)
+
 func TestScaleUpAndBackDuringStep1(t *testing.T) {
 	r := newRolloutOf(t, drainedApp)
 	r.start("rollout-canary.yaml", "v2")

@@ -104,7 +104,7 @@ func (r *run) call(ctx workflow.Context, op plan.Operation) workflow.Future {
 		})
 	case plan.EnsureCanary:
 		return workflow.ExecuteActivity(ctx, pods.EnsureCanary, workload.CanaryRequest{
-			Ref: ref, Revision: r.held.Revision, Replicas: op.Replicas, Metadata: r.doc().CanaryMetadata, Routed: op.Routed,
+			Ref: ref, Revision: r.held.Revision, Replicas: op.Replicas, Metadata: r.doc().CanaryMetadata,
 		})
 	case plan.SetRoute:
 		return workflow.ExecuteActivity(ctx, routes.SetRoute, traffic.RouteRequest{

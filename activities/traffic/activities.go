@@ -108,7 +108,7 @@ func (a *Activities) write(ctx context.Context, change *change) (Confirmation, e
 // before this one has waited counts as far as it is proven and nothing has been
 // written since.
 func (a *Activities) confirm(ctx context.Context, change *change, left trail, out Confirmation) (Confirmation, error) {
-	begun, class := time.Now(), change.req.Ref.Class
+	begun := time.Now()
 	want := change.want()
 	want.Probe = a.probe(change)
 	next := trail{Version: change.version}
@@ -117,11 +117,7 @@ func (a *Activities) confirm(ctx context.Context, change *change, left trail, ou
 	} else if left.Version == change.version && !out.Wrote {
 		want.Waited = left.Waited
 	}
-	prove := a.Gateways.Confirm
-	if want.Backed && (Endpoints{Cluster: a.Cluster, Gateways: a.Gateways}).SeesEndpoints(change.req.Ref) {
-		prove = a.backed(change.req.Ref)
-	}
-	result, err := prove(ctx, class, want, teller(ctx, next))
+	result, err := a.Gateways.Confirm(ctx, change.req.Ref.Class, want, teller(ctx, next))
 	if err != nil {
 		return Confirmation{}, failure(err, change.req.Ref)
 	}

@@ -43,7 +43,7 @@ func newFixture(t *testing.T, objects ...runtime.Object) *fixture {
 		slice(kubetest.Namespace, "demo-canary", "10.1.0.9"), slice("edge", "traefik", "10.0.0.1")}, objects...) {
 		server.Put(o)
 	}
-	f := &fixture{t: t, server: server, gateway: &fakeGateway{server: server, canary: "10.1.0.9"}}
+	f := &fixture{t: t, server: server, gateway: &fakeGateway{server: server}}
 	f.gateway.known = f.gateway.now()
 	f.gateway.weight = f.gateway.known
 	cluster := kubetest.Cluster(t, server)
@@ -112,8 +112,6 @@ func request(seq int64, weight int) RouteRequest {
 type fakeGateway struct {
 	server *kubetest.Server
 	lag    time.Duration
-	// canary is the endpoint of canary that it has.
-	canary string
 	// weight in use, the one that is known, and since when it is.
 	weight  string
 	known   string
@@ -145,7 +143,7 @@ func (g *fakeGateway) answer(path string) *http.Response {
 	_, _ = fmt.Sscan(g.weight, &weight)
 	bodies := map[string]string{stable + "@kubernetesingressnginx": servers("10.1.0.1", "10.1.0.2")}
 	if g.weight != "" {
-		bodies[stable+"-canary@kubernetesingressnginx"] = servers(g.canary)
+		bodies[stable+"-canary@kubernetesingressnginx"] = servers("10.1.0.9")
 		bodies[stable+"-wrr@kubernetesingressnginx"] = fmt.Sprintf(`{"weighted":{"services":[
 			{"name":"shop-demo-demo-80","weight":%d},{"name":"shop-demo-demo-80-canary","weight":%d}]}}`, 100-weight, weight)
 	}

@@ -13,8 +13,9 @@ import (
 // The times for which published endpoints have to stay the same.
 const (
 	// settle is enough where the gateway's own list of endpoints is read before
-	// requests move.
-	settle = traffic.Settle
+	// requests move: only what the endpoint controller does within one pod's start
+	// has to be over.
+	settle = 250 * time.Millisecond
 	// settleUnseen is for gateways whose list nobody reads: what is published has
 	// to be what stays.
 	settleUnseen = 2 * time.Second
@@ -46,15 +47,6 @@ type Activities struct {
 	Routes RouteLooker
 	// Watches holds the activities that watch a workload.
 	Watches *pending.Registry
-}
-
-// settleBehind returns how long the endpoints of canary have to stay the same: not
-// at all where the route that comes next waits for that.
-func (a *Activities) settleBehind(req CanaryRequest) time.Duration {
-	if req.Routed && a.Gateway != nil && a.Gateway.SeesEndpoints(req.Ref) {
-		return 0
-	}
-	return a.settle(req.Ref)
 }
 
 // settle returns how long published endpoints have to stay the same.

@@ -19,7 +19,6 @@ import (
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/kube/kubetest"
 	"sluice.dev/sluice/activities/release"
-	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/config"
 )
@@ -82,25 +81,6 @@ func TestCanaryTwiceAndScaled(t *testing.T) {
 		require.Equal(t, readyPods(1), b.canary(4, v2, 1))
 		require.Equal(t, readyPods(0), b.canary(5, v2, 0))
 	})
-}
-
-// TestCanarySettles leaves the time in which endpoints settle to the route that
-// comes next, where the gateway's list of them is read.
-func TestCanarySettles(t *testing.T) {
-	took := func(routed, blind bool) time.Duration {
-		var took time.Duration
-		onBench(t, 3, func(b *bench) {
-			b.gateway.blind = blind
-			v2, begun := b.hold(1, "v2"), time.Now()
-			_, err := b.EnsureCanary(b.t.Context(), workload.CanaryRequest{Ref: kubetest.Ref(2), Revision: v2, Replicas: 2, Routed: routed})
-			require.NoError(t, err)
-			took = time.Since(begun)
-		})
-		return took
-	}
-	pods := took(true, false)
-	require.Equal(t, pods+traffic.Settle, took(false, false))
-	require.Equal(t, took(false, true), took(true, true), "nobody sees which endpoints the gateway has")
 }
 
 func TestCanaryIsReplacedInPlace(t *testing.T) {

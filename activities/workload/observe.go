@@ -31,9 +31,7 @@ type side struct {
 func (a *Activities) awaitCanary(ctx context.Context, req CanaryRequest, written *appsv1.Deployment) (Pods, error) {
 	canaryName, service := req.Ref.CanaryDeployment(), req.Ref.CanaryService()
 	seen := false
-	wait := waitFor(ctx, req.Ref.Namespace, canaryName, service)
-	wait.Settle = a.settleBehind(req)
-	return a.await(ctx, wait, func() (*side, error) {
+	return a.await(ctx, req.Ref, canaryName, service, func() (*side, error) {
 		d, err := a.Cluster.Deployments(req.Ref.Namespace).Get(canaryName)
 		if err != nil || !kube.AtLeast(d, written.ResourceVersion) {
 			if seen {
@@ -70,9 +68,7 @@ func undisturbed(d, written *appsv1.Deployment, ref release.Ref) error {
 func (a *Activities) awaitRevision(ctx context.Context, ref release.Ref, version, revision string) (Pods, error) {
 	known := map[types.UID]bool{}
 	var checked int64
-	wait := waitFor(ctx, ref.Namespace, ref.Workload.Name, ref.Service)
-	wait.Settle = a.settle(ref)
-	return a.await(ctx, wait, func() (*side, error) {
+	return a.await(ctx, ref, ref.Workload.Name, ref.Service, func() (*side, error) {
 		d, err := a.Cluster.Deployments(ref.Namespace).Get(ref.Workload.Name)
 		if err != nil {
 			return nil, kube.Retryable(kube.ErrConflict, "replacing pods of Deployment %s/%s: it is gone", ref.Namespace, ref.Workload.Name)
@@ -100,24 +96,20 @@ func (a *Activities) awaitRevision(ctx context.Context, ref release.Ref, version
 	})
 }
 
-// waitFor is a wait for the pods of a workload and the endpoints of a Service.
-func waitFor(ctx context.Context, namespace, workload, service string) kube.Wait {
-	return kube.Wait{
-		Namespace: namespace, Beat: kube.Beat(ctx),
-		Topics: []kube.Topic{kube.AboutWorkload(workload), kube.AboutService(service)},
-	}
-}
-
 // await waits until a side is complete and its endpoints have settled. A look
 // that returns no side is too early.
-func (a *Activities) await(ctx context.Context, wait kube.Wait, look func() (*side, error)) (Pods, error) {
+func (a *Activities) await(ctx context.Context, ref release.Ref, workload, service string, look func() (*side, error)) (Pods, error) {
 	var pods Pods
+	wait := kube.Wait{
+		Namespace: ref.Namespace, Settle: a.settle(ref), Beat: kube.Beat(ctx),
+		Topics: []kube.Topic{kube.AboutWorkload(workload), kube.AboutService(service)},
+	}
 	err := a.Cluster.AwaitState(ctx, wait, func() (kube.State, error) {
 		s, err := look()
 		if err != nil || s == nil {
-			return kube.State{Progress: "waiting for the pods"}, err
+			return kube.State{Progress: "waiting for the pods of " + workload}, err
 		}
-		problem := s.problem(a.exists(wait.Namespace))
+		problem := s.problem(a.exists(ref.Namespace))
 		pods = s.pods(problem)
 		return kube.State{Done: problem == "", Mark: s.mark(), Progress: s.progress(problem)}, nil
 	})

@@ -53,9 +53,6 @@ type CanaryRequest struct {
 	Replicas int         `json:"replicas"`
 	// Metadata is added to the pod template of the canary.
 	Metadata config.Metadata `json:"metadata,omitzero"`
-	// Routed says that a route of weight 0 comes next, whose confirmation waits
-	// until the endpoints have settled where the gateway's list of them is read.
-	Routed bool `json:"routed,omitempty"`
 }
 
 // Pods is the state of one side's pods.

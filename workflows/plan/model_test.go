@@ -35,9 +35,7 @@ type model struct {
 	// and of a pod of the canary that stays.
 	known       bool
 	canaryKnown bool
-	// unsettled: the endpoints of the canary may not be those that stay.
-	unsettled bool
-	promoting bool
+	promoting   bool
 	// halted: the workload stands where it is, with pods of two revisions.
 	halted    bool
 	annotated bool
@@ -68,7 +66,6 @@ func (m *model) do(op plan.Operation) error {
 	case plan.SetRoute:
 		m.toCanary, m.all = carriesTraffic(op.Route), op.Route.Weight == 100
 		m.canaryKnown = m.canaryKnown || op.NeedCanary > 0
-		m.unsettled = m.unsettled && (op.NeedCanary == 0 || carriesTraffic(op.Route))
 	case plan.RemoveRoute:
 		m.toCanary = false
 	case plan.Drain:
@@ -168,7 +165,6 @@ func (m *model) ensureCanary(op plan.Operation) error {
 	}
 	m.canaryKnown = m.canaryKnown && m.canary > 0
 	m.backed, m.canaryAsked, m.canaryRev = true, op.Replicas, m.template
-	m.unsettled = op.Routed
 	return nil
 }
 
@@ -178,9 +174,6 @@ func (m *model) setRoute(op plan.Operation) error {
 	}
 	if carriesTraffic(op.Route) && !m.canaryKnown {
 		return fmt.Errorf("requests are routed to a canary that a gateway may not know")
-	}
-	if carriesTraffic(op.Route) && m.unsettled {
-		return fmt.Errorf("requests are routed to endpoints that nobody has waited for to settle")
 	}
 	if carriesTraffic(op.Route) && m.canaryRev != m.template && !m.promoting {
 		return fmt.Errorf("requests are routed to a superseded revision")

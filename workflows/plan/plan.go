@@ -54,9 +54,6 @@ type Operation struct {
 	Kind Kind `json:"kind"`
 	// Replicas of the canary.
 	Replicas int `json:"replicas,omitempty"`
-	// Routed of EnsureCanary: a route of weight 0 comes next, which waits until the
-	// endpoints have settled while the gateway takes it.
-	Routed bool `json:"routed,omitempty"`
 	// Route to set.
 	Route traffic.Route `json:"route,omitzero"`
 	// NeedCanary and NeedStable guard SetRoute: ready endpoints that must be
@@ -275,10 +272,10 @@ func Step(r *config.Rollout, w World, i int) []Operation {
 	if w.RouteExists || !w.CanaryDrained {
 		replicas = max(replicas, w.CanaryAsked)
 	}
-	known := w.RouteExists || w.RouteLost && w.MaybePromoting && !w.CanaryLost
 	if w.Canary != replicas {
-		ops = append(ops, Operation{Kind: EnsureCanary, Replicas: replicas, Routed: !known && replicas > 0})
+		ops = append(ops, Operation{Kind: EnsureCanary, Replicas: replicas})
 	}
+	known := w.RouteExists || w.RouteLost && w.MaybePromoting && !w.CanaryLost
 	if !known {
 		ops = append(ops, Operation{Kind: SetRoute, NeedCanary: min(1, replicas), NeedStable: 1})
 	}

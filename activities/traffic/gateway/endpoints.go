@@ -2,9 +2,7 @@ package gateway
 
 import (
 	"fmt"
-	"maps"
 	"net"
-	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -66,21 +64,16 @@ func published(view View, namespace, service string, port networkingv1.ServiceBa
 
 // ReadyEndpoints counts the endpoints of a Service that are published as ready:
 // pods that are terminating are not.
-func ReadyEndpoints(published []*discoveryv1.EndpointSlice) int {
-	return len(ReadyIdentities(published))
-}
-
-// ReadyIdentities tells those endpoints apart, in order.
-func ReadyIdentities(published []*discoveryv1.EndpointSlice) []string {
+func ReadyEndpoints(slices []*discoveryv1.EndpointSlice) int {
 	seen := map[string]struct{}{}
-	for _, slice := range published {
+	for _, slice := range slices {
 		for _, endpoint := range slice.Endpoints {
 			if ready(endpoint) {
 				seen[identity(endpoint)] = struct{}{}
 			}
 		}
 	}
-	return slices.Sorted(maps.Keys(seen))
+	return len(seen)
 }
 
 // ready reports whether an endpoint takes new requests.

@@ -94,7 +94,7 @@ func (b *bypass) takeOver() {
 // Where its failurePolicy is Fail, changes are refused meanwhile, and nothing else
 // is.
 func TestBypassWebhookAway(t *testing.T) {
-	b := newBypass(t, lastingUpdate) // longer than a watcher that was killed keeps its lease
+	b := newBypass(t, lastingUpdate)
 	b.declare()
 	require.NoError(t, b.watcher.Kill())
 	begin := time.Now()

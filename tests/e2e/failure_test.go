@@ -176,11 +176,12 @@ func TestScaleUpDuringStep1(t *testing.T) {
 const drainedApp = `{"spec":{"template":{"spec":{"containers":[{"name":"main","lifecycle":{"preStop":{"sleep":{"seconds":5}}}}]}}}}`
 
 // wellDrainedApp keeps pods that end for longer than a gateway on a busy machine
-// needs to notice, and lastingUpdate lets a rolling update of them last for half a
-// minute as well: what Kubernetes does alone is not what is tried.
+// needs to notice: what Kubernetes does alone is not what is tried. lastingUpdate
+// lets a rolling update last for longer than a watcher that was killed keeps its
+// lease.
 const (
 	wellDrainedApp = `{"spec":{"template":{"spec":{"containers":[{"name":"main","lifecycle":{"preStop":{"sleep":{"seconds":15}}}}]}}}}`
-	lastingUpdate  = `{"spec":{"minReadySeconds":10,"template":{"spec":{"containers":[{"name":"main","lifecycle":{"preStop":{"sleep":{"seconds":15}}}}]}}}}`
+	lastingUpdate  = `{"spec":{"minReadySeconds":8,"template":{"spec":{"containers":[{"name":"main","lifecycle":{"preStop":{"sleep":{"seconds":5}}}}]}}}}`
 )
 
 func TestScaleUpAndBackDuringStep1(t *testing.T) {

@@ -75,8 +75,8 @@ func TestBypassRejectAndHold(t *testing.T) {
 // is held and reported, and rolled out when that update was undone. So is one of a
 // workload without pods.
 func TestBypassWhatIsHeld(t *testing.T) {
-	b := newBypass(t, wellDrainedApp) // by Kubernetes alone, in part
-	b.env("NEVER_READY", `"crash"`)
+	b := newBypass(t, wellProbedApp) // what Kubernetes does alone is not what is tried
+	b.env("NEVER_READY", `"1"`)
 	require.NoError(t, harness.Await(b.ctx, "two ReplicaSets have pods", func(ctx context.Context) (bool, error) {
 		d, err := b.Deployment(ctx, b.namespace)
 		return err == nil && d.Status.UpdatedReplicas > 0 && d.Status.UpdatedReplicas < d.Status.Replicas, err

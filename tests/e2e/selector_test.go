@@ -241,7 +241,7 @@ func TestSelectorReset(t *testing.T) {
 	apply := []byte(`{"apiVersion":"v1","kind":"Service","metadata":{"name":"demo"},"spec":{"selector":{"app":"demo"}}}`)
 	reset := func() {
 		force := true
-		_, err := r.Kube.CoreV1().Services(r.namespace).Patch(r.ctx, harness.Demo, types.ApplyPatchType, apply, metav1.PatchOptions{FieldManager: "kubectl", Force: &force})
+		_, err := r.Kube.CoreV1().Services(r.namespace).Patch(r.ctx, harness.Demo, types.ApplyPatchType, apply, metav1.PatchOptions{FieldManager: "a-tool", Force: &force})
 		require.NoError(t, err)
 	}
 	narrowed := func(context.Context) (bool, error) { return r.service().Spec.Selector["pod-template-hash"] != "", nil }

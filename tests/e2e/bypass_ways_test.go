@@ -112,6 +112,11 @@ func (b *bypass) withoutPods() {
 	require.True(b.t, d.Spec.Paused)
 	b.status("it says why", func(s projection.Status) bool { return strings.Contains(s.Message, "0 replicas") })
 	require.NoError(b.t, b.Scale(b.ctx, b.namespace, 5))
+	// The pods that end answer, too, for as long as they do.
+	require.NoError(b.t, harness.Await(b.ctx, "all pods are ready again", func(ctx context.Context) (bool, error) {
+		d, err := b.Deployment(ctx, b.namespace)
+		return err == nil && d.Status.ReadyReplicas == 5, err
+	}))
 	require.NoError(b.t, b.AwaitAnswers(b.ctx, "v1"))
 	b.startLoad(bypassRate)
 	b.paused(1, 10, "v2")

@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/workflows/plan"
@@ -131,8 +132,7 @@ func (r *run) recordPods(ctx workflow.Context, future workflow.Future) error {
 // any other, and it is answered before they go.
 func (r *run) recordRemoval(ctx workflow.Context, future workflow.Future) error {
 	err := future.Get(ctx, nil)
-	var app *temporal.ApplicationError
-	if errors.As(err, &app) && app.Type() == kindDrift && narrowsLate(ctx) {
+	if kube.IsType(err, kube.ErrDrift) && narrowsLate(ctx) {
 		r.drifted(ctx, []workload.Drift{{
 			Kind: workload.DriftNarrowed, Object: "Service " + r.observed.Ref.Service, What: "its selector finds canary pods again",
 		}})
@@ -143,10 +143,6 @@ func (r *run) recordRemoval(ctx workflow.Context, future workflow.Future) error 
 	}
 	return err
 }
-
-// kindDrift is the type of an error about a state that somebody else has made, as
-// activities give it (activities/kube/failure.go).
-const kindDrift = "Drift"
 
 // recordSelection tells what somebody else has done to the selector meanwhile.
 func (r *run) recordSelection(ctx workflow.Context, future workflow.Future) error {

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/temporal"
 
+	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/preflight"
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/workload"
@@ -75,7 +75,7 @@ func TestSelectorWidenedByOthers(t *testing.T) {
 					return nil
 				}
 				left--
-				return temporal.NewNonRetryableApplicationError("the Service selects canary pods", "Drift", nil)
+				return kube.Terminal(kube.ErrDrift, "the Service selects canary pods")
 			}
 			b.signal(time.Minute, test.verb, test.m)
 			if test.times > 1 {

@@ -165,6 +165,13 @@ func (h *Hook) reach(w *Watcher, path string, bundle []byte) arv1.WebhookClientC
 	return config
 }
 
+// notBySluice leaves out the writes of the watcher and of the worker, which pass
+// as they are anyway: they must not wait for a webhook that hangs, since a write
+// that takes long conflicts with what controllers write meanwhile, for ever while
+// a workload rolls out. It is CEL over the AdmissionRequest.
+var notBySluice = fmt.Sprintf("!has(request.options) || !has(request.options.fieldManager) || !(request.options.fieldManager in ['%s', '%s'])",
+	release.FieldManager, release.WatchManager)
+
 // mutating is the hold: updates of Deployments that carry our label, with the
 // value of our class, and no others.
 func (h *Hook) mutating(w *Watcher, bundle []byte) *arv1.MutatingWebhookConfiguration {
@@ -177,6 +184,7 @@ func (h *Hook) mutating(w *Watcher, bundle []byte) *arv1.MutatingWebhookConfigur
 			NamespaceSelector: &metav1.LabelSelector{},
 			FailurePolicy:     &h.FailurePolicy, SideEffects: new(arv1.SideEffectClassNone), TimeoutSeconds: new(int32(hookTimeout)),
 			AdmissionReviewVersions: []string{"v1"}, MatchPolicy: new(arv1.Equivalent), ReinvocationPolicy: new(arv1.IfNeededReinvocationPolicy),
+			MatchConditions: []arv1.MatchCondition{{Name: "not-by-sluice", Expression: notBySluice}},
 		}},
 	}
 }

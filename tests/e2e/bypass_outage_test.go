@@ -88,11 +88,13 @@ func (b *bypass) takeOver() {
 	b.standBy()
 }
 
-// TestBypassWebhookAway changes the image while no webhook answers: the watcher
-// takes back what slips through and then rolls it out. Where its failurePolicy is
-// Fail, changes are refused meanwhile, and nothing else is.
+// TestBypassWebhookAway changes the image while no watcher runs at all: the one
+// that is started takes back what slips through and then rolls it out. So does one
+// that acts while the webhook of another takes connections and answers nothing.
+// Where its failurePolicy is Fail, changes are refused meanwhile, and nothing else
+// is.
 func TestBypassWebhookAway(t *testing.T) {
-	b := newBypass(t, drainedApp)
+	b := newBypass(t, lastingUpdate)
 	b.declare()
 	require.NoError(t, b.watcher.Kill())
 	begin := time.Now()
@@ -102,10 +104,9 @@ func TestBypassWebhookAway(t *testing.T) {
 	var err error
 	b.before, err = b.Snapshot(b.ctx, b.namespace)
 	require.NoError(t, err)
-	b.startWatch("--webhook-address", "")
-	require.NoError(t, b.watcher.Await(b.ctx, "msg=leading"))
 	d := b.setImage("v2")
 	require.False(t, d.Spec.Paused)
+	b.startWatch("--webhook-address", "")
 	require.NoError(t, b.watcher.Await(b.ctx, unheld))
 	b.paused(1, 10, "v2")
 	require.Contains(t, b.events(), "Warning Unheld")
@@ -113,6 +114,7 @@ func TestBypassWebhookAway(t *testing.T) {
 	b.stepPaused(2)
 	b.approve()
 	b.healthy("True", "v2")
+	b.webhookHangs()
 	b.finish()
 	b.logUnheld()
 }
@@ -120,12 +122,35 @@ func TestBypassWebhookAway(t *testing.T) {
 // unheld is what the watcher logs of a change that nobody has held.
 const unheld = "began to roll out unheld"
 
+// webhookHangs changes the image while the process that serves the webhook is
+// stopped: its socket takes connections, and nobody answers.
+func (b *bypass) webhookHangs() {
+	b.t.Helper()
+	b.standBy()
+	require.NoError(b.t, b.second.Stall())
+	b.t.Cleanup(func() { _ = b.second.Resume() }) // it could not end otherwise
+	begin := time.Now()
+	d := b.setImage("v3")
+	took := time.Since(begin)
+	require.False(b.t, d.Spec.Paused)
+	require.GreaterOrEqual(b.t, took, 2*time.Second, "the write has waited for the webhook")
+	require.Less(b.t, took, 4*time.Second)
+	begin = time.Now()
+	require.NoError(b.t, b.noteOn("services"))
+	require.Less(b.t, time.Since(begin), time.Second, "nothing else waits")
+	require.NoError(b.t, harness.Await(b.ctx, "v3 holds at step 1", b.holdsImage("v3")))
+	b.paused(1, 10, "v3")
+	require.NoError(b.t, b.second.Resume())
+	b.setImage("v2")
+	b.healthy("False", "v2")
+}
+
 // logUnheld shows how many pods have slipped through.
 func (b *bypass) logUnheld() {
 	b.t.Helper()
 	log, err := b.watcher.Log()
 	require.NoError(b.t, err)
-	require.Equal(b.t, 1, bytes.Count(log, []byte(unheld)))
+	require.Equal(b.t, 2, bytes.Count(log, []byte(unheld)))
 	for line := range bytes.Lines(log) {
 		if bytes.Contains(line, []byte(unheld)) {
 			b.t.Logf("%s", line)

@@ -129,5 +129,22 @@ func (w *Watcher) Kill() error {
 	return w.logs.Close()
 }
 
+// Stall stops the watcher where it is, as a machine that hangs would: its sockets
+// take connections, and nobody answers.
+func (w *Watcher) Stall() error {
+	if err := w.cmd.Signal(unix.SIGSTOP); err != nil {
+		return fmt.Errorf("stalling the watcher: %w", err)
+	}
+	return nil
+}
+
+// Resume lets a stalled watcher go on.
+func (w *Watcher) Resume() error {
+	if err := w.cmd.Signal(unix.SIGCONT); err != nil {
+		return fmt.Errorf("resuming the watcher: %w", err)
+	}
+	return nil
+}
+
 // PID is the number of the watcher's process inside.
 func (w *Watcher) PID() int { return w.cmd.PID() }

@@ -162,6 +162,7 @@ func TestWorkerKilledInAGrace(t *testing.T) {
 // TestPinnedLevelThatIsNotThere is refused before anything is touched.
 func TestPinnedLevelThatIsNotThere(t *testing.T) {
 	r := newRollout(t)
+	require.NoError(t, r.AwaitPods(r.ctx, 2))
 	for problem, annotations := range map[string]string{
 		"404":            "sluice.dev/confirm: probe\n    sluice.dev/probe: '{path: /elsewhere}'",
 		"already":        "sluice.dev/confirm: probe\n    sluice.dev/probe: '{header: X-Version, equals: v1}'",

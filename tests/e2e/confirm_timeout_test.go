@@ -94,6 +94,13 @@ func TestUnconfirmedWeightReturns(t *testing.T) {
 		s, err := r.Status(ctx, r.namespace)
 		return err == nil && s.Phase == workflows.PhaseRollingBack && s.Asked.Weight == 0, err
 	}))
+	tries := 0
+	require.NoError(t, harness.Await(r.ctx, "the other replica follows", func(ctx context.Context) (bool, error) {
+		tries++
+		name := fmt.Sprint("following, try ", tries)
+		_, err := r.load.Mark(ctx, name)
+		return err == nil && r.awaitAnswers(name, sample/4).Versions["v2"] == 0, err
+	}))
 	r.checkShare("returned at the other replica", "v2", 0)
 	r.staysAt(10, 0, time.Now().Add(impatience))
 	require.Len(t, r.podsOf(release.LabelTrack+"="+release.TrackCanary), 2, "the frozen replica may choose them when it goes on")

@@ -41,9 +41,9 @@ type document struct {
 // Prometheus scrapes every second.
 const pace = "interval: 1s, window: 5s, duration: 6s"
 
-// even is for the quantiles of steady versions: on a busy machine the slowest of a
-// few hundred requests may take three times as long as they should, but no longer.
-const even = pace + ", maxRatio: 3}"
+// even is for the quantiles of steady versions: a machine that is busy for a second
+// makes a few hundred requests of one version several times as slow as the other's.
+const even = "interval: 1s, window: 10s, duration: 10s, maxRatio: 10}"
 
 // steady is a patch of the Deployment after which every request takes 60 ms, so
 // that quantiles are those of the application and not of the machine; and limits,
@@ -175,17 +175,17 @@ func (r *rollout) passedSamples(n int) time.Time {
 // passedAll waits until every metric of the analysis of a step has passed.
 func (r *rollout) passedAll(step int) {
 	r.t.Helper()
-	require.NoError(r.t, harness.Await(r.ctx, fmt.Sprintf("the metrics of step %d have passed", step), r.analysing(func(a workflows.AnalysisStatus) bool {
-		if a.Step != step || len(a.State.Metrics) == 0 {
-			return false
-		}
+	var left []string
+	err := harness.Await(r.ctx, fmt.Sprintf("the metrics of step %d have passed", step), r.analysing(func(a workflows.AnalysisStatus) bool {
+		left = nil
 		for _, m := range a.State.Metrics {
 			if m.Outcome != verdict.Pass {
-				return false
+				left = append(left, fmt.Sprintf("%s: %s (%s)", m.Metric, m.Outcome, m.Reason))
 			}
 		}
-		return true
-	})))
+		return a.Step == step && len(a.State.Metrics) > 0 && len(left) == 0
+	}))
+	require.NoError(r.t, err, "left: %v", left)
 }
 
 // outcomes of the metrics of an analysis, by name.

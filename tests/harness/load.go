@@ -121,9 +121,23 @@ func (b *Bed) AwaitAnswers(ctx context.Context, version string) error {
 
 // AwaitAnswersAt does so for a host.
 func (b *Bed) AwaitAnswersAt(ctx context.Context, host, version string) error {
+	return b.eachGateway(ctx, "answers "+version, func(w load.Window) bool { return w.Versions[version] == asked }, "--host", host)
+}
+
+// AwaitPods waits until every replica of the gateway sends requests to n pods.
+func (b *Bed) AwaitPods(ctx context.Context, n int) error {
+	return b.eachGateway(ctx, fmt.Sprintf("sends to %d pods", n), func(w load.Window) bool { return len(w.Versions) >= n }, "--version-header", "X-Pod")
+}
+
+// asked is how many requests each look at a replica of the gateway sends.
+const asked = 5
+
+// eachGateway asks every replica of the gateway until its answers are as wanted.
+func (b *Bed) eachGateway(ctx context.Context, what string, wanted func(load.Window) bool, args ...string) error {
 	for _, gateway := range b.Sandbox.State().Gateways {
-		err := Await(ctx, "gateway "+gateway+" answers "+version, func(ctx context.Context) (bool, error) {
-			out, err := b.Sandbox.Command(ctx, b.Programs.Load, "--url", "http://"+gateway+Path, "--host", host, "--requests", "5", "--duration", "5s", "--clients", "1", "--rate", "50", "-o", "json").Output()
+		err := Await(ctx, "gateway "+gateway+" "+what, func(ctx context.Context) (bool, error) {
+			out, err := b.Sandbox.Command(ctx, b.Programs.Load, append([]string{"--url", "http://" + gateway + Path,
+				"--requests", fmt.Sprint(asked), "--duration", "5s", "--clients", "1", "--rate", "50", "-o", "json"}, args...)...).Output()
 			if err != nil {
 				return false, fmt.Errorf("asking the gateway: %w", err)
 			}
@@ -131,7 +145,7 @@ func (b *Bed) AwaitAnswersAt(ctx context.Context, host, version string) error {
 			if err := json.Unmarshal(out, &report); err != nil {
 				return false, fmt.Errorf("reading the load client's report: %w", err)
 			}
-			return report.Whole.Versions[version] == 5, nil
+			return wanted(report.Whole), nil
 		})
 		if err != nil {
 			return err

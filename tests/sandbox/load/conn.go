@@ -44,7 +44,7 @@ func exchange(c *conn, p prepared, kind Kind, deadline time.Time) (*conn, answer
 	}
 	a := answer{reused: c.used}
 	c.used = true
-	open, err := c.roundTrip(p.raw[kind], kind, deadline, &a)
+	open, err := c.roundTrip(p, kind, deadline, &a)
 	if err != nil {
 		a.status, a.err = 0, err
 	}
@@ -56,11 +56,11 @@ func exchange(c *conn, p prepared, kind Kind, deadline time.Time) (*conn, answer
 }
 
 // roundTrip reports whether the server left the connection open.
-func (c *conn) roundTrip(raw []byte, kind Kind, deadline time.Time, a *answer) (bool, error) {
+func (c *conn) roundTrip(p prepared, kind Kind, deadline time.Time, a *answer) (bool, error) {
 	if err := c.SetDeadline(deadline); err != nil {
 		return false, err
 	}
-	if _, err := c.Write(raw); err != nil {
+	if _, err := c.Write(p.raw[kind]); err != nil {
 		return false, err
 	}
 	req := &http.Request{Method: http.MethodGet}
@@ -79,6 +79,9 @@ func (c *conn) roundTrip(raw []byte, kind Kind, deadline time.Time, a *answer) (
 		return false, errLong
 	}
 	a.status, a.version = resp.StatusCode, versionOf(body)
+	if p.header != "" {
+		a.version = resp.Header.Get(p.header)
+	}
 	return !resp.Close, nil
 }
 

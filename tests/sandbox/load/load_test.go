@@ -92,6 +92,16 @@ func TestCountsVersionsCohortsAndKinds(t *testing.T) {
 	require.InDelta(t, 100, got.closes.Load(), 44)
 }
 
+func TestVersionsByHeader(t *testing.T) {
+	srv := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Pod", "demo-abc")
+		fmt.Fprint(w, "version: v1")
+	})
+	options := closed(srv.URL, 10)
+	options.Targets[0].VersionHeader = "X-Pod"
+	require.Equal(t, map[string]int64{"demo-abc": 10}, finish(t, options).Versions)
+}
+
 func TestKeptConnectionsAreKept(t *testing.T) {
 	var conns atomic.Int64
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -26,6 +26,8 @@ type Target struct {
 	URL     string            `json:"url"`               // http, the host an allowed IP address or localhost
 	Host    string            `json:"host,omitempty"`    // Host header; the URL's host if empty
 	Headers map[string]string `json:"headers,omitempty"` // sent with each request
+	// VersionHeader of an answer names its version; the body does if empty.
+	VersionHeader string `json:"versionHeader,omitempty"`
 }
 
 // Options say what is sent. Every run is bounded: MaxDuration is required, and

@@ -40,6 +40,7 @@ type prepared struct {
 	cohort string
 	addr   netip.AddrPort
 	raw    map[Kind][]byte
+	header string // of an answer that names its version; none if empty
 }
 
 func prepare(t Target) (prepared, error) {
@@ -47,7 +48,7 @@ func prepare(t Target) (prepared, error) {
 	if err != nil {
 		return prepared{}, err
 	}
-	p := prepared{cohort: t.Name, addr: addr, raw: map[Kind][]byte{}}
+	p := prepared{cohort: t.Name, addr: addr, raw: map[Kind][]byte{}, header: t.VersionHeader}
 	for _, post := range []bool{false, true} {
 		for _, fresh := range []bool{false, true} {
 			raw, err := encode(t, post, fresh)

@@ -42,7 +42,7 @@ Each request picks one of the cohorts and one of the URLs at random.
 func parse(args []string, out io.Writer) (config, error) {
 	var cfg config
 	var urls, cohorts list
-	var host, format string
+	var host, versionHeader, format string
 	o := &cfg.options
 	fs := flag.NewFlagSet("sluice-load", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // the caller prints the error, once
@@ -50,6 +50,7 @@ func parse(args []string, out io.Writer) (config, error) {
 	fs.Var(&urls, "url", "`URL` to send to: loopback, 10.244.0.0/16 or 192.0.2.0/24; may be repeated")
 	fs.Var(&cohorts, "cohort", "`NAME[:HEADER=VALUE]`... of a group of clients; may be repeated")
 	fs.StringVar(&host, "host", "", "`HOST` header (default: that of the URL)")
+	fs.StringVar(&versionHeader, "version-header", "", "`NAME` of the header of an answer that names its version (default: the body does)")
 	fs.IntVar(&o.Clients, "clients", 8, "requests under way at once")
 	fs.Float64Var(&o.Rate, "rate", 0, "requests a second in total (0: as fast as the clients can; needs --requests)")
 	fs.Float64Var(&o.PostShare, "post", 0.3, "share of POST requests, 0 to 1")
@@ -76,12 +77,12 @@ func parse(args []string, out io.Writer) (config, error) {
 	if cfg.print, err = printer(format); err != nil {
 		return config{}, err
 	}
-	o.Targets, err = targets(urls, cohorts, host)
+	o.Targets, err = targets(urls, cohorts, load.Target{Host: host, VersionHeader: versionHeader})
 	return cfg, err
 }
 
 // targets combines every URL with every cohort.
-func targets(urls, cohorts []string, host string) ([]load.Target, error) {
+func targets(urls, cohorts []string, common load.Target) ([]load.Target, error) {
 	if len(urls) == 0 {
 		return nil, errors.New("--url: at least one is required")
 	}
@@ -103,7 +104,9 @@ func targets(urls, cohorts []string, host string) ([]load.Target, error) {
 			return nil, fmt.Errorf("--cohort %q: the name is empty", text)
 		}
 		for _, url := range urls {
-			out = append(out, load.Target{Name: fields[0], URL: url, Host: host, Headers: headers})
+			target := common
+			target.Name, target.URL, target.Headers = fields[0], url, headers
+			out = append(out, target)
 		}
 	}
 	return out, nil

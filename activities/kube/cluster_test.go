@@ -51,7 +51,8 @@ func TestStartOutlivesAnOutage(t *testing.T) {
 		c := kube.New(kube.Options{Client: server, Logger: slog.New(slog.DiscardHandler)})
 		require.NoError(t, c.Start(t.Context()))
 		defer c.Stop()
-		require.Less(t, time.Since(begun), 23*time.Second, "it is fresh soon after the end of the outage")
+		// The longest pause is 2 s and half of it, and caches are looked at every 100 ms.
+		require.LessOrEqual(t, time.Since(begun), 23*time.Second+100*time.Millisecond, "it is fresh soon after the end of the outage")
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 // requests, and nothing looks at it but the metrics of the whole rollout, which
 // compare it with stable.
 func TestMetricsGuardTheBakeByWhatStableDid(t *testing.T) {
-	r := newRollout(t)
+	r := newMeasured(t, "")
 	env, turn := r.turningBad()
 	r.startMeasured(document{
 		whole: []string{successRate},

@@ -88,13 +88,13 @@ func (b *bypass) takeOver() {
 	b.standBy()
 }
 
-// TestBypassWebhookAway changes the image while no watcher runs at all: the one
-// that is started takes back what slips through and then rolls it out. So does one
-// that acts while the webhook of another takes connections and answers nothing.
+// TestBypassWebhookAway changes the image while no webhook answers: the watcher
+// takes back what slips through and then rolls it out. So it does while the webhook
+// of another takes connections and answers nothing.
 // Where its failurePolicy is Fail, changes are refused meanwhile, and nothing else
 // is.
 func TestBypassWebhookAway(t *testing.T) {
-	b := newBypass(t, lastingUpdate)
+	b := newBypass(t, drainedApp)
 	b.declare()
 	require.NoError(t, b.watcher.Kill())
 	begin := time.Now()
@@ -104,9 +104,10 @@ func TestBypassWebhookAway(t *testing.T) {
 	var err error
 	b.before, err = b.Snapshot(b.ctx, b.namespace)
 	require.NoError(t, err)
+	b.startWatch("--webhook-address", "")
+	require.NoError(t, b.watcher.Await(b.ctx, "msg=leading"))
 	d := b.setImage("v2")
 	require.False(t, d.Spec.Paused)
-	b.startWatch("--webhook-address", "")
 	require.NoError(t, b.watcher.Await(b.ctx, unheld))
 	b.paused(1, 10, "v2")
 	require.Contains(t, b.events(), "Warning Unheld")

@@ -176,13 +176,9 @@ func TestScaleUpDuringStep1(t *testing.T) {
 const drainedApp = `{"spec":{"template":{"spec":{"containers":[{"name":"main","lifecycle":{"preStop":{"sleep":{"seconds":5}}}}]}}}}`
 
 // wellProbedApp gets requests only when it can answer them, and keeps pods that end
-// for longer than a gateway on a busy machine needs to notice. lastingUpdate lets a
-// rolling update last for longer than a watcher that was killed keeps its lease.
-const (
-	wellProbedApp = `{"spec":{"template":{"spec":{"containers":[{"name":"main",
-		"readinessProbe":{"httpGet":{"path":"/readyz","port":8080},"periodSeconds":1},"lifecycle":{"preStop":{"sleep":{"seconds":15}}}}]}}}}`
-	lastingUpdate = `{"spec":{"minReadySeconds":8,"template":{"spec":{"containers":[{"name":"main","lifecycle":{"preStop":{"sleep":{"seconds":5}}}}]}}}}`
-)
+// for longer than a gateway on a busy machine needs to notice.
+const wellProbedApp = `{"spec":{"template":{"spec":{"containers":[{"name":"main",
+	"readinessProbe":{"httpGet":{"path":"/readyz","port":8080},"periodSeconds":1},"lifecycle":{"preStop":{"sleep":{"seconds":15}}}}]}}}}`
 
 func TestScaleUpAndBackDuringStep1(t *testing.T) {
 	r := newRolloutOf(t, drainedApp)

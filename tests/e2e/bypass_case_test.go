@@ -44,8 +44,9 @@ type bypass struct {
 	told    *told
 }
 
-// bypassRate is the rate of requests; each case waits for many samples.
-const bypassRate = 120
+// bypassRate is the rate of requests; there are many cases, and each waits for
+// samples.
+const bypassRate = 240
 
 // newBypass deploys the seed's application, with a patch, and starts a watcher.
 func newBypass(t *testing.T, patch string) *bypass {

@@ -94,9 +94,8 @@ func (b *bypass) hasTold(words ...string) {
 	}
 }
 
-// toldInTime requires that the holds of a case in which nothing was away were
-// readable within a second of their beginning, where the machine is busy with other
-// cases for a moment within two. `make bench` measures it on an idle one.
+// toldInTime requires that every hold of a case in which nothing was away was
+// readable within a second of its beginning.
 func (b *bypass) toldInTime() {
 	b.t.Helper()
 	b.told.mu.Lock()
@@ -105,6 +104,5 @@ func (b *bypass) toldInTime() {
 	lags := slices.Sorted(slices.Values(b.told.lags))
 	slowest := lags[len(lags)-1]
 	b.t.Logf("%d holds were readable after %s in the middle, %s at most", len(lags), lags[len(lags)/2].Round(time.Millisecond), slowest.Round(time.Millisecond))
-	require.Less(b.t, lags[len(lags)/2], time.Second)
-	require.Less(b.t, slowest, 2*time.Second)
+	require.Less(b.t, slowest, time.Second)
 }

@@ -64,7 +64,7 @@ func newRolloutUnder(t *testing.T, patch string, under harness.LoadOptions) *rol
 func newRolloutAt(t *testing.T, at place, under harness.LoadOptions) *rollout {
 	t.Helper()
 	r := deployed(t, at)
-	under.Duration, under.Rate = cmp.Or(at.limit, limit), cmp.Or(under.Rate, caseRate)
+	under.Duration = cmp.Or(at.limit, limit)
 	var err error
 	r.load, err = r.StartLoad(r.ctx, under)
 	require.NoError(t, err)
@@ -222,11 +222,7 @@ func (r *rollout) holdAt(step, weight int, version string) {
 }
 
 // sample is how many answers a share is measured with.
-const sample = 300
-
-// caseRate is the rate of requests a second of a case that says none: most of what
-// a case costs is its requests, and others run beside it.
-const caseRate = 80
+const sample = 400
 
 // checkShare requires that the share of a version's answers to everybody is
 // within the bounds of the binomial distribution (4.5 sigma, and 1 % for the

@@ -88,7 +88,7 @@ func (b badVersion) returns(t *testing.T) {
 		b.record(t, dir)
 		return
 	}
-	r := newRolloutUnder(t, "", harness.LoadOptions{Rate: measuredRate, Slow: b.slow})
+	r := newRolloutUnder(t, "", harness.LoadOptions{Slow: b.slow})
 	b.begin(r, b.document)
 	r.finishBad(b, r.returnedBy(b.where))
 	r.restored("v1")

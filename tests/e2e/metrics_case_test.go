@@ -45,15 +45,6 @@ const pace = "interval: 1s, window: 5s, duration: 6s"
 // makes a few hundred requests of one version several times as slow as the other's.
 const even = "interval: 1s, window: 10s, duration: 10s, maxRatio: 10}"
 
-// measuredRate is the rate of requests of a case with metrics: enough for quantiles.
-const measuredRate = 120
-
-// newMeasured deploys the seed's application, with a patch, for a case with metrics.
-func newMeasured(t *testing.T, patch string) *rollout {
-	t.Helper()
-	return newRolloutUnder(t, patch, harness.LoadOptions{Rate: measuredRate})
-}
-
 // steady is a patch of the Deployment after which every request takes 60 ms, so
 // that quantiles are those of the application and not of the machine; and limits,
 // which kube/cpu and kube/memory compare with.

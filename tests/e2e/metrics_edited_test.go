@@ -33,7 +33,7 @@ func (r *rollout) replan(d document) error {
 // while it is measured: one that cannot be measured is refused, and by one with a
 // shorter time, and metrics of the whole rollout, what was measured goes on.
 func TestMetricsOfAnEditedDocument(t *testing.T) {
-	r := newMeasured(t, "")
+	r := newRollout(t)
 	r.allowMetrics()
 	_, err := r.Kube.CoreV1().ConfigMaps(r.namespace).Create(r.ctx, &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Name: "sluice-metrics"}, Data: map[string]string{"any": shared},
@@ -83,7 +83,7 @@ func TestMetricsOfAnEditedDocument(t *testing.T) {
 // TestWorkerKilledWhileABadVersionIsTested is returned by a test that goes on with
 // the evidence that the killed worker had.
 func TestWorkerKilledWhileABadVersionIsTested(t *testing.T) {
-	r := newMeasured(t, "")
+	r := newRollout(t)
 	patient := "{template: app/success-rate, name: errors, " + pace + ", minRequests: 500, test: {margin: {ratio: 2, delta: 0.05}}, onFail: rollback}"
 	r.startMeasured(document{steps: []measuredStep{{route: "traffic: 30%", metrics: []string{patient}}}}, "FAIL_SHARE=0.2")
 	began := r.passedSamples(4)

@@ -12,7 +12,7 @@ import (
 // requests, and nothing looks at it but the metrics of the whole rollout, which
 // compare it with stable.
 func TestMetricsGuardTheBakeByWhatStableDid(t *testing.T) {
-	r := newMeasured(t, "")
+	r := newRollout(t)
 	env, turn := r.turningBad()
 	r.startMeasured(document{
 		whole: []string{successRate},

@@ -43,7 +43,7 @@ const ownNames = "args: {requestsMetric: envoy_cluster_upstream_rq_xx, clusterLa
 // the sandbox have really counted: a version that is good passes all of them, and
 // when it turns bad, it returns.
 func TestMetricsUnderOtherNames(t *testing.T) {
-	r := newMeasured(t, steady)
+	r := newRolloutOf(t, steady)
 	require.NoError(t, r.standIn(standin.Credentials{}).ScrapeNames(r.Bed))
 	env, turn := r.turningBad()
 	r.startMeasured(document{steps: []measuredStep{
@@ -93,7 +93,7 @@ func everyTemplate(gateways ...string) []string {
 // ready-made templates, which only observe: it fails, is slow, wastes CPU and
 // memory, crashes, and in the end nobody asks for it any more.
 func TestMetricsSeeEveryKindOfHarm(t *testing.T) {
-	r := newRolloutUnder(t, steady, harness.LoadOptions{Rate: measuredRate, Clients: 48})
+	r := newRolloutUnder(t, steady, harness.LoadOptions{Clients: 48})
 	require.NoError(t, r.standIn(standin.Credentials{}).ScrapeNames(r.Bed))
 	r.startMeasured(document{
 		whole: append(everyTemplate("ingress-nginx", "higress"), "{template: higress/success-rate, name: envoy, "+ownNames+", "+pace+", dryRun: true}"),

@@ -64,7 +64,7 @@ func (r *rollout) allowMetrics() {
 // or only observes decides nothing, and what has no data yet is waited for. The
 // worker has the rights of deploy/rbac only, and says which one is missing.
 func TestMetricsOfSeveralServers(t *testing.T) {
-	r := newMeasured(t, "")
+	r := newRollout(t)
 	credentials := standin.Credentials{Username: "sluice", Password: "open sesame", Token: "abc123", Tenant: "shop"}
 	s := r.standIn(credentials)
 	r.workAs("worker.yaml", "sluice-worker")
@@ -146,7 +146,7 @@ func TestMetricsOfSeveralServers(t *testing.T) {
 // pauses it, a person overrides that step only, and ends the analysis only by
 // saying so.
 func TestMetricsBesideTheRollout(t *testing.T) {
-	r := newMeasured(t, "")
+	r := newRollout(t)
 	env, turn := r.turningBad()
 	quiet := []string{"{template: app/request-rate, " + pace + "}"}
 	r.startMeasured(document{

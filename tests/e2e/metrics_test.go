@@ -36,7 +36,7 @@ func (r *rollout) analysing(fits func(workflows.AnalysisStatus) bool) func(conte
 // TestMetricsPromoteAlone promotes a good version without a person, by the
 // metrics of the application and then by those of the gateway.
 func TestMetricsPromoteAlone(t *testing.T) {
-	r := newMeasured(t, steady)
+	r := newRolloutOf(t, steady)
 	d := document{steps: []measuredStep{
 		{route: "traffic: 30%", metrics: []string{
 			successRate,
@@ -117,7 +117,7 @@ func TestMetricsWithoutRequests(t *testing.T) {
 const long = "{template: app/latency-p95, name: slow, interval: 1s, window: 10s, count: 15, maxRatio: 50, limits: {consecutiveErrors: 2}}"
 
 func TestPrometheusKilledWhileMeasuring(t *testing.T) {
-	r := newMeasured(t, "")
+	r := newRollout(t)
 	r.startMeasured(document{steps: []measuredStep{{route: "traffic: 30%", metrics: []string{long}}}})
 	r.passedSamples(3)
 	require.NoError(t, r.Sandbox.Kill(r.ctx, "prometheus"))
@@ -133,7 +133,7 @@ func TestPrometheusKilledWhileMeasuring(t *testing.T) {
 }
 
 func TestWorkerKilledWhileMeasuring(t *testing.T) {
-	r := newMeasured(t, "")
+	r := newRollout(t)
 	r.startMeasured(document{steps: []measuredStep{{route: "traffic: 30%", metrics: []string{long}}}})
 	// The state that the server has is as old as the last heartbeat.
 	began := r.passedSamples(3)

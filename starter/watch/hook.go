@@ -166,9 +166,10 @@ func (h *Hook) reach(w *Watcher, path string, bundle []byte) arv1.WebhookClientC
 }
 
 // notBySluice leaves out the writes of the watcher and of the worker, which pass
-// as they are anyway: they must not wait for a webhook that hangs, since a write
-// that takes long conflicts with what controllers write meanwhile, for ever while
-// a workload rolls out. It is CEL over the AdmissionRequest.
+// as they are anyway (admission.Judge, which older API servers still ask): they must
+// not wait for a webhook that hangs, since a write that takes long may conflict with
+// what controllers write meanwhile, as long as a workload rolls out. It is CEL over
+// the AdmissionRequest.
 var notBySluice = fmt.Sprintf("!has(request.options) || !has(request.options.fieldManager) || !(request.options.fieldManager in ['%s', '%s'])",
 	release.FieldManager, release.WatchManager)
 

@@ -90,9 +90,8 @@ func (b *bypass) takeOver() {
 
 // TestBypassWebhookAway changes the image while no webhook answers: the watcher
 // takes back what slips through and then rolls it out. So it does while the webhook
-// of another takes connections and answers nothing.
-// Where its failurePolicy is Fail, changes are refused meanwhile, and nothing else
-// is.
+// of another takes connections and answers nothing. Where its failurePolicy is Fail,
+// changes are refused meanwhile, and nothing else is.
 func TestBypassWebhookAway(t *testing.T) {
 	b := newBypass(t, drainedApp)
 	b.declare()

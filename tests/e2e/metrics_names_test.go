@@ -30,7 +30,7 @@ const margin = pace + ", test: {margin: {ratio: 2, delta: 0.05}}, onFail: rollba
 func ofGateway(name string) []string {
 	return []string{
 		"{template: " + name + "/success-rate, " + margin + "}", "{template: " + name + "/latency, " + margin + "}",
-		"{template: " + name + "/latency-p50, " + even, "{template: " + name + "/latency-p95, " + even, "{template: " + name + "/latency-p99, " + even,
+		"{template: " + name + "/latency-p50, " + longer + "}", "{template: " + name + "/latency-p95, " + even, "{template: " + name + "/latency-p99, " + even,
 		"{template: " + name + "/request-rate, " + pace + "}", "{template: " + name + "/error-budget-burn, " + pace + "}",
 	}
 }

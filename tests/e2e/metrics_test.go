@@ -41,7 +41,7 @@ func TestMetricsPromoteAlone(t *testing.T) {
 		{route: "traffic: 30%", metrics: []string{
 			successRate,
 			"{template: app/latency, " + pace + ", test: {margin: {ratio: 2, delta: 0.05}}}",
-			"{template: app/latency-p50, " + even,
+			"{template: app/latency-p50, " + longer + "}",
 			"{template: app/latency-p95, " + even,
 			"{template: app/latency-p99, " + even,
 			"{template: app/request-rate, " + pace + "}",
@@ -50,7 +50,7 @@ func TestMetricsPromoteAlone(t *testing.T) {
 		{route: "traffic: 50%", metrics: []string{
 			"{template: traefik/success-rate, " + pace + ", test: {margin: {ratio: 2, delta: 0.05}}}",
 			"{template: traefik/latency, " + pace + ", test: {margin: {ratio: 2, delta: 0.05}}}",
-			"{template: traefik/latency-p50, " + even,
+			"{template: traefik/latency-p50, " + longer + "}",
 			"{template: traefik/latency-p95, " + even,
 			"{template: traefik/latency-p99, " + even,
 			"{template: traefik/request-rate, " + pace + "}",

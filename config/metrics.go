@@ -155,7 +155,17 @@ func Resolve(r Rollout, read func(configMap string) (map[string]string, error)) 
 			errs = append(errs, full.comparing()...)
 		}
 	}
+	for _, placed := range r.Analyses() {
+		if n := len(placed.Metrics); n > maxMetrics {
+			errs = append(errs, tooMany(placed.Where, n))
+		}
+	}
 	return r, errs.orNil()
+}
+
+// tooMany reports that an analysis has more metrics than its heartbeats can carry.
+func tooMany(where string, n int) FieldError {
+	return FieldError{Path: where + ".metrics", Problem: fmt.Sprintf("there are %d metrics", n), Remedy: fmt.Sprintf("write at most %d", maxMetrics)}
 }
 
 // comparing reports the metrics of a bake that compare with stable.

@@ -2,6 +2,8 @@ package config
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -163,6 +165,15 @@ func TestResolve(t *testing.T) {
 	require.NoError(t, err)
 	_, err = Resolve(baked, read(map[string]string{"any.yaml": strings.Replace(template, "max: 0.5", "maxRatio: 2", 1)}))
 	require.ErrorContains(t, err, "spec.strategy.canary.bake.analysis: metric checkout compares with stable, which has no requests during the bake (found checkout); write test.bound, max or min")
+	var many []string
+	for i := range 31 {
+		many = append(many, strings.Replace(template, "name: checkout", fmt.Sprintf("name: checkout-%d", i), 1))
+	}
+	all := r
+	all.Steps = slices.Clone(r.Steps)
+	all.Steps[1].Analysis = &Analysis{Pending: []PendingMetric{{ConfigMap: "shared"}}}
+	_, err = Resolve(all, read(map[string]string{"any.yaml": strings.Join(many, "---\n")}))
+	require.ErrorContains(t, err, "spec.strategy.canary.steps[1].analysis.metrics: there are 31 metrics; write at most 30")
 	_, err = Resolve(r, func(string) (map[string]string, error) { return nil, errors.New("not found") })
 	require.ErrorContains(t, err, "spec.strategy.canary.steps[1].analysis.metrics[0]: not found (found shared)")
 }

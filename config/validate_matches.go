@@ -16,8 +16,8 @@ func validateMatches(r *report, d *draft, path string, step own.Step) {
 	if len(step.Matches) == 0 {
 		return
 	}
-	if len(step.Matches) > maxMatches {
-		r.add(path+".matches", fmt.Sprintf("there are %d matches", len(step.Matches)), fmt.Sprintf("write at most %d", maxMatches))
+	if len(step.Matches) > MaxMatches {
+		r.add(path+".matches", fmt.Sprintf("there are %d matches", len(step.Matches)), fmt.Sprintf("write at most %d", MaxMatches))
 	}
 	capability := d.capability()
 	var all []condition

@@ -11,10 +11,10 @@ import (
 	own "sluice.dev/sluice/config/v1alpha1"
 )
 
-// Limits of Kruise's schema.
+// Limits of Kruise's schema: the longest lists of steps, and of matches of a step.
 const (
-	maxSteps      = 50
-	maxMatches    = 16
+	MaxSteps      = 50
+	MaxMatches    = 16
 	maxConditions = 16
 )
 
@@ -23,8 +23,8 @@ func validateSteps(r *report, d *draft, steps []own.Step) {
 		r.add(stepsPath, "The number of Canary.Steps cannot be empty", "write at least one step")
 		return
 	}
-	if len(steps) > maxSteps {
-		r.add(stepsPath, fmt.Sprintf("there are %d steps", len(steps)), fmt.Sprintf("write at most %d", maxSteps))
+	if len(steps) > MaxSteps {
+		r.add(stepsPath, fmt.Sprintf("there are %d steps", len(steps)), fmt.Sprintf("write at most %d", MaxSteps))
 	}
 	for i, step := range steps {
 		path := indexPath(stepsPath, i)

@@ -33,6 +33,10 @@ sluice-worker executes rollouts against one cluster: it runs the workflows of th
 ` + "`sluice` and the activities of `sluice-<cluster>`" + `. Run two or more; any of them goes on where another
 has stopped. It needs the rights of deploy/rbac/worker.yaml.
 
+Whoever may start a rollout chooses to which address the files below ` + "`--prometheus-credentials`" + ` are
+sent: put nothing there but what all of them may use. The token and the password of the worker's own
+Prometheus have to be there, too, and no document may name them.
+
 ## What it serves
 
 | path | on | answer |
@@ -41,6 +45,17 @@ has stopped. It needs the rights of deploy/rbac/worker.yaml.
 | ` + "`/readyz`" + ` | both addresses | 200 while it takes work, 503 before and while it stops |
 | ` + "`/metrics`" + ` | both addresses | Prometheus: ` + "`sluice_*`, `temporal_*`, `go_*`, `process_*`" + ` |
 | ` + "`/debug/pprof/`" + ` | ` + "`--profiling-address`" + ` | Go's profiles |
+
+## What to alert on
+
+| metric | meaning |
+| --- | --- |
+| ` + "`sluice_operation_failing_seconds`" + ` | how long ago the oldest operation was asked for whose last try here has failed and is made again; 0 where none is. A return to stable is tried every 5 s without end, as while the API server is away, and serving is safe meanwhile; over a minute or two somebody should look (` + "`sluice status`" + ` tells what is waited for) |
+| ` + "`sluice_operations_failing`" + ` | how many such operations there are. Tries of one operation may go to several workers, each of which counts it for a minute: take the largest, not the sum |
+| ` + "`sluice_operation_failures_total{operation}`" + ` | tries that have failed and are made again |
+| ` + "`sluice_compensation_failures`" + ` | operations of a return that have failed for good and are begun anew, with growing pauses |
+| ` + "`sluice_lost_rollouts`" + ` | rollouts whose workflow is gone (` + "`--janitor`" + `) |
+| ` + "`sluice_long_histories`" + ` | rollouts whose history grows long |
 
 ## How it stops
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 	"k8s.io/client-go/kubernetes"
@@ -114,6 +115,7 @@ func work(ctx context.Context, s settings.Settings, temporal client.Client, clus
 		MaxConcurrentActivityExecutionSize: s.Worker.MaxConcurrentActivities,
 		StickyScheduleToStartTimeout:       stickyTimeout,
 		MaxHeartbeatThrottleInterval:       heartbeatThrottle,
+		Interceptors:                       []interceptor.WorkerInterceptor{metrics.tries},
 		OnFatalError:                       func(err error) { fatal <- err },
 	}
 	deciding := worker.New(temporal, workflows.TaskQueue, options)
@@ -124,7 +126,7 @@ func work(ctx context.Context, s settings.Settings, temporal client.Client, clus
 	})
 	acting.RegisterActivity(&traffic.Activities{Cluster: cluster, Gateways: gateways})
 	acting.RegisterActivity(&analysis.Activities{
-		Kube: cluster.Client(), Default: s.Prometheus.Server(), Credentials: s.Prometheus.Credentials,
+		Kube: cluster.Client(), Default: s.Prometheus.Server(), Credentials: s.Prometheus.Credentials, Own: s.Prometheus.Secrets(),
 	})
 	watches := pending.New(temporal, log)
 	acting.RegisterActivity(&workload.Activities{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -19,6 +20,7 @@ import (
 type telemetry struct {
 	metrics  client.MetricsHandler
 	registry *prometheus.Registry
+	tries    *tries
 	ready    atomic.Bool
 }
 
@@ -35,6 +37,7 @@ func newTelemetry() (*telemetry, error) {
 	return &telemetry{
 		metrics:  opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{Meter: provider.Meter("sluice")}),
 		registry: registry,
+		tries:    newTries(registry, time.Now),
 	}, nil
 }
 

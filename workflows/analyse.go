@@ -23,8 +23,10 @@ const analysisHeartbeat = 10 * time.Second
 type measuring struct {
 	// analyses that have begun, in order.
 	analyses []AnalysisStatus
-	// blamed is the verdict for which the rollout waits for a person.
-	blamed *verdictFailure
+	// blamed is the verdict for which the rollout waits for a person, and mindful that
+	// the analysis of the whole rollout goes on meanwhile.
+	blamed  *verdictFailure
+	mindful bool
 	// overridden is the step, from 1, that a person has promoted over a verdict.
 	overridden int
 	// guarding says that the analysis of the whole rollout is taken care of,

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"sluice.dev/sluice/activities/analysis/verdict"
+	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/workflows"
 )
@@ -223,11 +224,12 @@ func TestOverrideKeepsTheGuard(t *testing.T) {
 	b.at(3*time.Minute, func() {
 		s := b.status()
 		require.Equal(t, 2, s.Step, "the step is promoted")
-		require.Len(t, b.cluster.requests, 2, "the guard began anew")
-		require.Nil(t, b.cluster.requests[1].State)
-		require.NotNil(t, b.cluster.requests[1].Earlier, "what was seen of stable stays known")
+		require.Len(t, b.cluster.requests, 3, "the guard began anew")
+		require.False(t, b.cluster.requests[2].Stopped)
+		require.Nil(t, b.cluster.requests[2].State)
+		require.NotNil(t, b.cluster.requests[2].Earlier, "what was seen of stable stays known")
 	})
-	b.verdict(4*time.Minute, 2, verdict.Rollback)
+	b.verdict(4*time.Minute, 3, verdict.Rollback)
 	result, err := b.run(guardedSeed(1))
 	require.NoError(t, err)
 	require.Equal(t, workflows.RolledBack, result.Outcome)
@@ -242,7 +244,23 @@ func TestOverrideEndsTheGuardWhereItSaysSo(t *testing.T) {
 	result, err := b.run(guardedSeed(1))
 	require.NoError(t, err)
 	require.Equal(t, workflows.Promoted, result.Outcome)
-	require.Len(t, b.cluster.requests, 1)
+	require.Len(t, b.cluster.requests, 2, "the second while a person was waited for")
+	require.True(t, b.cluster.requests[1].Stopped)
+}
+
+// TestNewRevisionIsGuardedAgain: who lets a revision go on without the analysis has
+// not said so of the next one.
+func TestNewRevisionIsGuardedAgain(t *testing.T) {
+	b := newBench(t)
+	b.verdict(time.Minute, 1, verdict.Pause)
+	b.update(2*time.Minute, workflows.VerbPromote, workflows.Message{Step: 1, Reason: "known, fixed in v3", SkipAnalysis: true})
+	b.signal(3*time.Minute, workflows.VerbRevise, workflows.Message{Change: &workload.Change{Images: map[string]string{"main": "v3"}}})
+	b.verdict(4*time.Minute, 3, verdict.Rollback)
+	result, err := b.run(guardedSeed(1))
+	require.NoError(t, err)
+	require.Equal(t, workflows.RolledBack, result.Outcome)
+	require.Len(t, b.cluster.requests, 3)
+	require.False(t, b.cluster.requests[2].Stopped)
 }
 
 // baked is a document with one step and a bake.

@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -296,4 +297,26 @@ func TestEarlyApprovalsAreVoidWhenTheirStepComesAgain(t *testing.T) {
 			require.Equal(t, c.early, result.Outcome == workflows.Promoted)
 		})
 	}
+}
+
+// TestAnOperationSaysSinceWhenItIsWorkedOn: one that is tried again tells the workflow
+// nothing until it ends.
+func TestAnOperationSaysSinceWhenItIsWorkedOn(t *testing.T) {
+	b := newBench(t)
+	b.cluster.block = func(op string) bool { return strings.HasPrefix(op, "restore") && b.cluster.blocked == nil }
+	var asked time.Time
+	looked := false
+	b.at(time.Hour, func() { asked = b.Now() })
+	b.signal(time.Hour, workflows.VerbAbort, nil)
+	b.at(2*time.Hour, func() {
+		s := b.status()
+		require.Equal(t, workflows.PhaseRollingBack, s.Phase)
+		require.Equal(t, "put the stable template back", s.Message)
+		require.WithinDuration(t, asked, s.Working, time.Minute)
+		looked = true
+		require.NoError(t, b.CompleteActivity(b.cluster.blocked, nil, nil))
+	})
+	_, err := b.run(seed())
+	require.NoError(t, err)
+	require.True(t, looked)
 }

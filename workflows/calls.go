@@ -25,9 +25,10 @@ var (
 const (
 	// heartbeatTimeout bounds how long the death of a worker goes unnoticed.
 	heartbeatTimeout = 5 * time.Second
-	// watchHeartbeat is longer: watching is idle, and nothing is lost when it
-	// resumes late.
-	watchHeartbeat = time.Minute
+	// watchHeartbeat bounds how long a workload goes unwatched when its worker dies.
+	// It is longer, since each held rollout costs Temporal a write in two thirds of
+	// it; meanwhile whatever moves requests looks at the size of the workload itself.
+	watchHeartbeat = 30 * time.Second
 	// watchTimeout ends a watch that nobody needs; it is started again.
 	watchTimeout = 30 * 24 * time.Hour
 	// inspectTimeout bounds the preflight, during which nothing is touched.
@@ -89,6 +90,7 @@ func (r *run) ref() release.Ref {
 	r.seq++
 	ref := r.observed.Ref
 	ref.Seq = r.seq
+	ref.Grace = new(r.doc().Traffic.Grace)
 	return ref
 }
 
@@ -105,10 +107,12 @@ func (r *run) call(ctx workflow.Context, op plan.Operation) workflow.Future {
 	case plan.EnsureCanary:
 		return workflow.ExecuteActivity(ctx, pods.EnsureCanary, workload.CanaryRequest{
 			Ref: ref, Revision: r.held.Revision, Replicas: op.Replicas, Metadata: r.doc().CanaryMetadata,
+			Serving: !r.world.CanaryDrained,
 		})
 	case plan.SetRoute:
 		return workflow.ExecuteActivity(ctx, routes.SetRoute, traffic.RouteRequest{
-			Ref: ref, Route: op.Route, NeedCanary: op.NeedCanary, NeedStable: op.NeedStable, Unsure: r.routeUnsure, Again: r.routeAgain,
+			Ref: ref, Route: op.Route, NeedCanary: op.NeedCanary, NeedStable: op.NeedStable, Size: r.sizePlanned(),
+			Unsure: r.routeUnsure, Again: r.routeAgain,
 		})
 	case plan.RemoveRoute:
 		return workflow.ExecuteActivity(ctx, routes.SetRoute, traffic.RouteRequest{Ref: ref, Absent: true, Unsure: r.routeUnsure})

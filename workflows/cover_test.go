@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/config"
@@ -152,21 +153,23 @@ func TestDriftOnTheWayBack(t *testing.T) {
 	require.Equal(t, retired, b.cluster.ops()[9:])
 }
 
+// widened is the user's Service whose narrowing somebody else has taken away.
+var widened = workload.Drift{Kind: workload.DriftNarrowed, Object: "Service shop/demo", What: "pod-template-hash was removed", Content: " instead of h"}
+
 // TestServiceIsNarrowedAgain undoes a reset of the Service once, also while the
 // rollout is paused by a person.
 func TestServiceIsNarrowedAgain(t *testing.T) {
-	reset := workload.Drift{Kind: workload.DriftNarrowed, Object: "Service shop/demo", What: "pod-template-hash was removed", Content: " instead of h"}
 	doc := seedBySelector()
 	doc.OnDrift = config.DriftPause
 	b := newBench(t)
 	b.signal(30*time.Second, workflows.VerbPause, nil)
-	b.drift(time.Minute, reset)
+	b.drift(time.Minute, widened)
 	b.at(2*time.Minute, func() {
 		require.Equal(t, "narrow stable", b.cluster.ops()[6])
 		require.Nil(t, b.status().Drift)
 	})
 	b.signal(3*time.Minute, workflows.VerbResume, nil)
-	b.drift(4*time.Minute, reset)
+	b.drift(4*time.Minute, widened)
 	b.at(5*time.Minute, func() {
 		require.Len(t, b.cluster.ops(), 7, "no war of writes")
 		require.Equal(t, workload.DriftNarrowed, b.status().Drift.Kind)
@@ -179,4 +182,33 @@ func TestServiceIsNarrowedAgain(t *testing.T) {
 	b.signal(8*time.Minute, workflows.VerbAbort, nil)
 	_, err := b.run(doc)
 	require.NoError(t, err)
+}
+
+// TestServiceIsResetBeforeThereAreCanaryPods: nothing is lost by it, and the Service is
+// narrowed before there are any. Rollouts of earlier releases pause for it.
+func TestServiceIsResetBeforeThereAreCanaryPods(t *testing.T) {
+	for name, version := range map[string]workflow.Version{"now": 1, "earlier": workflow.DefaultVersion} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.OnGetVersion("go-on-after-a-reset-without-canary-pods", workflow.DefaultVersion, workflow.Version(1)).Return(version)
+			blocked := true
+			b.cluster.block = func(op string) bool { return blocked && op == "narrow stable" }
+			b.at(30*time.Second, func() { blocked = false })
+			b.drift(31*time.Second, widened)
+			b.at(time.Minute, func() {
+				if version == 1 {
+					require.Equal(t, workflows.PhaseHolding, b.status().Phase, b.status().Message)
+					return
+				}
+				require.Equal(t, workflows.PhasePaused, b.status().Phase)
+				b.SignalWorkflow(string(workflows.VerbResume), nil)
+			})
+			b.at(2*time.Minute, func() {
+				require.Equal(t, []string{"inspect", "hold v2", "narrow stable", "canary v2 1", "route 0", "route 10"}, b.cluster.ops())
+			})
+			b.signal(3*time.Minute, workflows.VerbAbort, nil)
+			_, err := b.run(seedBySelector())
+			require.NoError(t, err)
+		})
+	}
 }

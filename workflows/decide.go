@@ -26,6 +26,9 @@ func (r *run) decide(ctx workflow.Context, verb Verb, m Message, via string) (st
 		return text, nil
 	}
 	text, err := r.judge(workflow.Now(ctx), verb, m)
+	if stale := (*staleFull)(nil); errors.As(err, &stale) && !refusesStaleFull(ctx) {
+		text, err = stale.before, nil
+	}
 	if err == nil && verb == VerbReplan {
 		m, err = r.ready(ctx, m)
 	}
@@ -97,9 +100,9 @@ func (r *run) judgePromote(now time.Time, m Message) (string, error) {
 	case m.Step > len(r.doc().Steps) && (m.Step != step || !r.open && r.phase != PhaseStuck):
 		return "", fmt.Errorf("step %d has no hold: there are %d steps", m.Step, len(r.doc().Steps))
 	case m.Step != 0 && m.Step < step, m.Step == step && r.open && r.released:
-		return "", fmt.Errorf("step %d is promoted already: the rollout is at step %d", m.Step, step)
+		return "", passed(m.Step, step)
 	case r.paused && m.Step <= step:
-		return "", errors.New("the rollout is paused: resume it first")
+		return "", errPaused
 	case m.Step > step, m.Step == step && !r.open && r.phase != PhaseStuck:
 		return fmt.Sprintf("noted for step %d", m.Step), nil
 	case r.phase == PhaseStuck:
@@ -112,11 +115,12 @@ func (r *run) judgePromote(now time.Time, m Message) (string, error) {
 	return fmt.Sprintf("promoting step %d", step), nil
 }
 
-func (r *run) judgeFull(m Message) (string, error) {
-	if r.phase == PhaseStuck {
-		return r.judgeOverride(m)
-	}
-	return "promoting through all remaining steps", nil
+// errPaused refuses a promotion beside a pause.
+var errPaused = errors.New("the rollout is paused: resume it first")
+
+// passed refuses the promotion of a step that is over.
+func passed(step, present int) error {
+	return fmt.Errorf("step %d is promoted already: the rollout is at step %d", step, present)
 }
 
 func (r *run) judgeAbort() (string, error) {

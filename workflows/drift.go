@@ -152,7 +152,7 @@ func (r *run) routeEdited(ctx workflow.Context, d workload.Drift) {
 	switch {
 	case d.Route != nil && plan.Same(*d.Route, r.world.Asked):
 		r.note(ctx, d.String()+": it is written again")
-	case d.Route == nil || !plan.Bears(r.doc(), r.world, r.step, *d.Route):
+	case d.Route == nil || !r.bears(ctx, *d.Route):
 		if !r.enforcing(ctx, d) {
 			r.ask(ctx, d, "it was set back and came again; resume sets it back once more", false)
 			return
@@ -164,6 +164,14 @@ func (r *run) routeEdited(ctx workflow.Context, d workload.Drift) {
 			r.drift.at = &confirmed
 		}
 	}
+}
+
+// bears says whether the canary can take a route that somebody else has written.
+func (r *run) bears(ctx workflow.Context, route traffic.Route) bool {
+	if plan.Bears(r.doc(), r.world, r.step, route) {
+		return true
+	}
+	return plan.BearsWithTwo(r.doc(), r.world, r.step, route) && !countsMatches(ctx)
 }
 
 // selectorEdited never writes the user's Service: it goes on with it, or asks. It
@@ -184,8 +192,13 @@ func (r *run) selectorEdited(ctx workflow.Context, d workload.Drift) {
 }
 
 // serviceReset narrows the Service again, whatever the policy is: canary pods get
-// requests that are meant for stable.
+// requests that are meant for stable. Where there are none, the planner narrows it
+// before it makes any.
 func (r *run) serviceReset(ctx workflow.Context, d workload.Drift) {
+	if !r.world.MaybeCanary && sparesResets(ctx) {
+		r.note(ctx, d.String()+": there are no canary pods that it could find")
+		return
+	}
 	if len(plan.Apart(r.doc(), r.world)) == 0 {
 		r.ask(ctx, d, "put its selector back before you resume", false)
 		return

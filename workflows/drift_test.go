@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/activities/traffic"
 	"sluice.dev/sluice/activities/workload"
@@ -249,4 +251,35 @@ func TestNothingToAdopt(t *testing.T) {
 	require.ErrorContains(t, notAdoptable.rejected, "cannot be adopted")
 	require.ErrorContains(t, nothing.rejected, "nothing to adopt")
 	require.ErrorContains(t, wrongVerb.rejected, "adopt goes with resume")
+}
+
+// TestMatchOfOthers is a match that two pods of canary were enough for in rollouts
+// of earlier releases, and that nobody knows the share of.
+func TestMatchOfOthers(t *testing.T) {
+	header := []config.Match{{Headers: []config.ValueMatch{{Name: "user-agent", Type: config.MatchExact, Value: "android"}}}}
+	matched := rerouted(0)
+	matched.Route = &traffic.Route{Matches: header}
+	for name, c := range map[string]struct {
+		version workflow.Version
+		route   traffic.Route
+	}{
+		"set back at once":        {1, traffic.Route{Weight: 30}},
+		"adopted, as it was done": {workflow.DefaultVersion, *matched.Route},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.OnGetVersion(mock.Anything, workflow.DefaultVersion, workflow.Version(1)).Return(workflow.Version(1))
+			b.OnGetVersion("count-a-match-of-others-as-all-requests", workflow.DefaultVersion, workflow.Version(1)).Return(c.version)
+			b.signal(time.Minute, workflows.VerbPromote, nil)
+			b.drift(2*time.Minute, matched)
+			b.at(3*time.Minute, func() {
+				s := b.status()
+				require.Equal(t, workflows.PhaseHolding, s.Phase, s.Message)
+				require.Equal(t, c.route, s.Confirmed)
+			})
+			b.signal(4*time.Minute, workflows.VerbAbort, nil)
+			_, err := b.run(drifting(config.DriftAdopt))
+			require.NoError(t, err)
+		})
+	}
 }

@@ -3,6 +3,8 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -15,7 +17,9 @@ import (
 )
 
 // execute does one operation. Before it starts, the world takes everything that
-// the operation may do as done; an abandoned operation leaves it so.
+// the operation may do as done; an abandoned operation leaves it so. Who calls it
+// plans anew afterwards: an operation that was planned for another size of the
+// workload was not done.
 func (r *run) execute(ctx workflow.Context, op plan.Operation) error {
 	r.routeUnsure = r.world.RouteUnsure
 	if op.Kind == plan.PromoteStable {
@@ -36,7 +40,9 @@ func (r *run) execute(ctx workflow.Context, op plan.Operation) error {
 		if err := r.await(ctx, future); err != nil {
 			return err
 		}
-		if err := r.record(ctx, op, future); err != nil {
+		if err := r.record(ctx, op, future); r.scaledMeanwhile(ctx, err) {
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}
@@ -107,12 +113,14 @@ func (r *run) record(ctx workflow.Context, op plan.Operation, future workflow.Fu
 		return r.recordRemoval(ctx, future)
 	case plan.ReleaseWorkload:
 		r.canary = workload.Pods{}
-		return future.Get(ctx, nil)
+		return r.recordEnd(ctx, future)
 	case plan.NarrowService, plan.WidenService:
 		return r.recordSelection(ctx, future)
 	case plan.PromoteStable:
 		return r.recordPromotion(ctx, future)
-	case plan.RestoreTemplate, plan.HaltPromotion, plan.Drain:
+	case plan.RestoreTemplate:
+		return r.recordEnd(ctx, future)
+	case plan.HaltPromotion, plan.Drain:
 		return future.Get(ctx, nil)
 	}
 	return nil
@@ -151,9 +159,34 @@ func (r *run) recordSelection(ctx workflow.Context, future workflow.Future) erro
 		return err
 	}
 	for _, kept := range selection.Kept {
-		r.note(ctx, "kept on Service "+r.observed.Ref.Service+": "+kept)
+		r.keep(ctx, "Service "+r.observed.Ref.Service+": "+kept)
 	}
 	return nil
+}
+
+// recordEnd tells what of the workload and its autoscalers is left as somebody else
+// has changed it.
+func (r *run) recordEnd(ctx workflow.Context, future workflow.Future) error {
+	var pods workload.Pods
+	if err := future.Get(ctx, &pods); err != nil {
+		return err
+	}
+	for _, kept := range pods.Kept {
+		if strings.HasPrefix(kept, "spec.") { // An autoscaler is named.
+			kept = "Deployment " + r.observed.Ref.Workload.Name + ": " + kept
+		}
+		r.keep(ctx, kept)
+	}
+	return nil
+}
+
+// keep tells of a field that does not come back, since somebody else has changed it.
+// An operation that is done again tells it once.
+func (r *run) keep(ctx workflow.Context, what string) {
+	if !slices.Contains(r.foreign, what) {
+		r.foreign = append(r.foreign, what)
+		r.note(ctx, "kept on "+what)
+	}
 }
 
 // recordPromotion takes over the size that the workload had in the end: somebody

@@ -25,9 +25,12 @@ import (
 // cluster stands in for the activities: it has their names, remembers what they
 // were asked, and refuses what would lose requests.
 type cluster struct {
-	// again are the weights that were asked for with a wait for the gateway.
-	again []int
-	mu    sync.Mutex
+	// again are the weights that were asked for with a wait for the gateway, sizes
+	// those of the workload that routes were planned for.
+	again, sizes []int
+	// watches counts how often the watch has begun.
+	watches int
+	mu      sync.Mutex
 	// log of operations, as short text.
 	log []string
 	// fail returns an error for an operation, by its text.
@@ -44,6 +47,8 @@ type cluster struct {
 	uncovered bool
 	// kept is what somebody else has changed on the Service.
 	kept []string
+	// keptAtEnd is what somebody else has changed on the workload.
+	keptAtEnd []string
 	// metadata of the canary.
 	metadata config.Metadata
 
@@ -79,6 +84,9 @@ func (c *cluster) do(ctx context.Context, ref release.Ref, format string, args .
 	}
 	if ref.Seq <= c.lastSeq && ref.Seq != 0 {
 		return temporal.NewNonRetryableApplicationError("an earlier operation came late", "TestFence", nil)
+	}
+	if ref.Seq != 0 && ref.Grace == nil {
+		return temporal.NewNonRetryableApplicationError("a repair would not know how long requests may take", "TestGrace", nil)
 	}
 	c.lastSeq = ref.Seq
 	c.log = append(c.log, op)
@@ -133,6 +141,7 @@ func (c *cluster) SetRoute(ctx context.Context, req traffic.RouteRequest) (traff
 	if req.Again {
 		c.again = append(c.again, req.Route.Weight)
 	}
+	c.sizes = append(c.sizes, req.Size)
 	if err := c.do(ctx, req.Ref, "%s", text); err != nil {
 		return traffic.Confirmation{}, err
 	}
@@ -156,11 +165,11 @@ func (c *cluster) HaltPromotion(ctx context.Context, req workload.HaltRequest) e
 }
 
 func (c *cluster) RestoreTemplate(ctx context.Context, req workload.RestoreRequest) (workload.Pods, error) {
-	return workload.Pods{}, c.do(ctx, req.Ref, "restore settle=%v", req.Settle)
+	return workload.Pods{Kept: c.keptAtEnd}, c.do(ctx, req.Ref, "restore settle=%v", req.Settle)
 }
 
 func (c *cluster) ReleaseWorkload(ctx context.Context, req workload.ReleaseRequest) (workload.Pods, error) {
-	return workload.Pods{}, c.do(ctx, req.Ref, "release")
+	return workload.Pods{Kept: c.keptAtEnd}, c.do(ctx, req.Ref, "release")
 }
 
 func (c *cluster) NarrowService(ctx context.Context, req workload.NarrowRequest) (workload.Selection, error) {
@@ -176,6 +185,7 @@ func (c *cluster) RemoveCanary(ctx context.Context, req workload.RemoveRequest) 
 }
 
 func (c *cluster) WatchWorkload(ctx context.Context, req workload.WatchRequest) (workload.Changed, error) {
+	c.watches++
 	c.watched = activity.GetInfo(ctx).TaskToken
 	return workload.Changed{}, activity.ErrResultPending
 }

@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/activities/analysis"
+	"sluice.dev/sluice/activities/analysis/verdict"
 	"sluice.dev/sluice/config"
 )
 
@@ -26,10 +27,10 @@ func (r *run) guardRollout(ctx workflow.Context) {
 		if workflow.Await(ctx, r.guarded) != nil {
 			return
 		}
-		edits := r.guardEdits
-		needed := func() bool { return r.guarded() && r.guardEdits == edits }
+		edits, stopped := r.guardEdits, r.blamed != nil
+		needed := func() bool { return r.guarded() && r.guardEdits == edits && (!stopped || r.blamed != nil) }
 		m := r.analyse(ctx, "the rollout's metrics", r.doc().Analysis, &measurement{
-			guards: true, after: after, earlier: last.known(r.doc().Analysis.Metrics),
+			guards: true, stopped: stopped, after: after, earlier: last.known(r.doc().Analysis.Metrics),
 		})
 		after, last = nil, m
 		again, err := r.followSteps(ctx, m, needed)
@@ -40,9 +41,25 @@ func (r *run) guardRollout(ctx workflow.Context) {
 		case again:
 			after = m
 		case m.failure != nil && needed():
-			r.blame(ctx, m.failure)
+			if after, err = r.failedGuard(ctx, m); err != nil {
+				return
+			}
 		}
 	}
+}
+
+// failedGuard answers a bad verdict. One that pauses ends nothing where another may
+// still return to stable: the measurement to go on from is returned then. Otherwise
+// nothing is measured until a person has decided.
+func (r *run) failedGuard(ctx workflow.Context, m *measurement) (after *measurement, err error) {
+	r.blame(ctx, m.failure)
+	if !r.mindful || r.blamed == nil {
+		return nil, nil
+	}
+	if m.failure.policy == config.FailurePause && !m.stopped && verdict.MayReturn(m.metrics) {
+		return m, nil
+	}
+	return nil, workflow.Await(ctx, func() bool { return r.blamed == nil })
 }
 
 // followSteps tells the step of an analysis beside the rollout until it fails or is
@@ -65,11 +82,12 @@ func (r *run) followSteps(ctx workflow.Context, m *measurement, needed func() bo
 }
 
 // guarded says whether the analysis of the whole rollout has something to guard.
-// One that has failed begins anew when a person has decided.
+// One that has failed begins anew when a person has decided; until then, only what may
+// return the rollout to stable is waited for.
 func (r *run) guarded() bool {
 	w, a := r.world, r.doc().Analysis
 	return a != nil && w.RouteExists && w.MaybeCarries && !w.Promoted && !r.revising && !r.final && !r.unguarded &&
-		r.blamed == nil && r.step+1 >= a.StartingStep && !r.leaving()
+		(r.blamed == nil || r.mindful) && r.step+1 >= a.StartingStep && !r.leaving()
 }
 
 // guardEdited lets the guard follow a document that adds, changes or removes the
@@ -93,10 +111,26 @@ func (r *run) blame(ctx workflow.Context, f *verdictFailure) {
 	if r.order != nil {
 		return // what a person has ordered comes first; it is measured anew
 	}
-	r.blamed = f
-	if r.phase == PhaseStuck && f.policy == config.FailurePause {
+	pauses := f.policy == config.FailurePause
+	switch {
+	case r.blamed != nil && pauses:
+		return // it is told already, and a person is waited for
+	case pauses:
+		r.stopFor(ctx, f)
+	default:
+		r.blamed = f
+	}
+	if r.phase == PhaseStuck && pauses {
 		r.note(ctx, f.reason)
 		return
 	}
 	r.order = &order{verb: verbVerdict, cause: f}
+}
+
+// stopFor keeps the verdict for which the rollout waits for a person.
+func (r *run) stopFor(ctx workflow.Context, f *verdictFailure) {
+	r.blamed = f
+	if r.doc().Analysis != nil {
+		r.mindful = guardsStopped(ctx)
+	}
 }

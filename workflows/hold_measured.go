@@ -84,6 +84,18 @@ func (r *run) wait(ctx workflow.Context, w waiting) error {
 		r.lastHold = r.analyse(ctx, w.where, w.analysis, m)
 		defer func() { m.cancel() }()
 	}
+	err := r.awaitHold(ctx, w, m, held)
+	if err != nil || r.released || !r.wantsAnswer(ctx, w) {
+		return err
+	}
+	w.text = "the time of the bake is over; it ends when the metrics beside the rollout can be measured; promote to go on now"
+	m = r.analyse(ctx, "the metrics at the end of the bake", r.doc().Analysis, &measurement{answers: true})
+	defer m.cancel()
+	return r.awaitHold(ctx, w, m, held)
+}
+
+// awaitHold waits for the end of a hold and of its measurement.
+func (r *run) awaitHold(ctx workflow.Context, w waiting, m *measurement, held func() bool) error {
 	over := func() bool { return m.passed && !held() && r.drift.open == nil }
 	for !r.released && !over() {
 		asking := r.tellHold(ctx, w.phase, w.text)
@@ -103,6 +115,14 @@ func (r *run) wait(ctx workflow.Context, w waiting) error {
 		}
 	}
 	return nil
+}
+
+// wantsAnswer says that a bake which only the analysis of the whole rollout judges has
+// to see at its end that its metrics can be measured: that ends nothing as good, and a
+// server that is away is no verdict of it.
+func (r *run) wantsAnswer(ctx workflow.Context, w waiting) bool {
+	return w.phase == PhaseBaking && w.analysis == nil && r.doc().Analysis != nil && !r.unguarded &&
+		MetricNames(r.doc().Analysis) != "" && answersBakes(ctx)
 }
 
 // observes says that the metrics of a hold are all dry runs: its time, or a person,

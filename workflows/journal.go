@@ -22,6 +22,7 @@ type journal struct {
 	phase        Phase
 	message      string
 	since        time.Time
+	working      time.Time
 	started      time.Time
 	until        *time.Time
 	failure      string
@@ -30,6 +31,8 @@ type journal struct {
 	timeline     []Event
 	decisions    []Decision
 	result       *Result
+	// foreign are fields that do not come back, since others have changed them.
+	foreign []string
 
 	// final says that the end has begun: no message is taken any more.
 	final bool
@@ -72,7 +75,7 @@ func (r *run) enter(ctx workflow.Context, phase Phase, message string) {
 
 // doing tells the operation that begins, done that it has succeeded.
 func (r *run) doing(ctx workflow.Context, op plan.Operation) {
-	r.message = r.summary(op)
+	r.message, r.working = r.summary(op), workflow.Now(ctx)
 	r.publish(ctx)
 }
 
@@ -202,7 +205,7 @@ func (r *run) status() (Status, error) {
 		Name: r.in.Rollout.Name, Cluster: r.in.Cluster, Namespace: r.in.Rollout.Namespace,
 		Workload:   r.in.Rollout.Workload.Kind + "/" + r.in.Rollout.Workload.Name,
 		WorkflowID: r.workflowID, Run: r.runID,
-		Phase: r.phase, Message: r.message, Since: r.since, Started: r.started, Until: r.until,
+		Phase: r.phase, Message: r.message, Since: r.since, Started: r.started, Until: r.until, Working: r.working,
 		By: r.in.By, Reason: r.in.Reason,
 		Step: min(r.step, len(r.doc().Steps)) + 1, Steps: r.steps(),
 		StableRevision: r.observed.StableRevision, Revision: r.held.Revision,

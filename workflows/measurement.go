@@ -27,6 +27,12 @@ type measurement struct {
 	// whether it is still needed.
 	guards bool
 	goOn   func() bool
+	// stopped says that it guards a rollout which waits for a person: only a verdict
+	// that returns to stable ends it.
+	stopped bool
+	// answers says that it passes when all of its metrics can be measured, whatever
+	// their verdicts are.
+	answers bool
 	// until is the end of a timed hold; zero otherwise.
 	until  time.Time
 	cancel workflow.CancelFunc
@@ -75,9 +81,10 @@ func (r *run) analyse(ctx workflow.Context, where string, a *config.Analysis, m 
 				return
 			}
 			state, m.after = m.after.state, nil
+			m.state = state
 		}
 		req := analysis.Request{
-			Subject: r.subject(r.step + 1), Metrics: m.metrics, Servers: servers, Guard: m.guards, State: state, Earlier: m.earlier,
+			Subject: r.subject(r.step + 1), Metrics: m.metrics, Servers: servers, Guard: m.guards, Stopped: m.stopped, Answers: m.answers, State: state, Earlier: m.earlier,
 		}
 		r.measure(ctx, m, req)
 	})
@@ -95,6 +102,10 @@ func (r *run) measure(ctx workflow.Context, m *measurement, req analysis.Request
 			return // nobody asks any more
 		case err != nil:
 			m.failure = &verdictFailure{policy: r.doc().OnFailure, reason: m.where + " cannot be measured: " + explain(err)}
+			return
+		}
+		if m.answers {
+			m.passed = true
 			return
 		}
 		if m.failure = failureOf(m.where, result.Decision); m.failure != nil {
@@ -131,6 +142,8 @@ func (r *run) measureOnce(ctx workflow.Context, m *measurement, req analysis.Req
 	m.state = &result.State
 	switch {
 	case ctx.Err() != nil:
+	case m.answers:
+		r.note(ctx, m.where+" can be measured")
 	case result.Decision.Action == verdict.Continue:
 		r.note(ctx, fmt.Sprintf("%s: the time is over, measured on until they pass: %s", m.where, result.Decision.Reason))
 	default:

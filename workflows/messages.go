@@ -177,6 +177,16 @@ type Origin struct {
 	Revision string `json:"revision"`
 }
 
+// Of says whether it is the Rollout of a group and a name, in whatever version.
+func (o *Origin) Of(group, name string) bool {
+	if o == nil {
+		return false
+	}
+	version, object, _ := strings.Cut(o.Object, " ")
+	theirs, _, _ := strings.Cut(version, "/")
+	return theirs == group && object == name
+}
+
 // Outcome is how a rollout ended.
 type Outcome string
 
@@ -198,6 +208,9 @@ type Result struct {
 	Stable   string `json:"stable"`
 	// Decisions that were taken or refused.
 	Decisions []Decision `json:"decisions,omitempty"`
+	// Kept are fields of the user's objects that did not come back, since somebody
+	// else had changed them meanwhile.
+	Kept []string `json:"kept,omitempty"`
 }
 
 // The search attributes: five keywords and one number, within what SQL

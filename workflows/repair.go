@@ -55,6 +55,7 @@ func (r *run) adopt(ctx workflow.Context, remains preflight.Remains) {
 	r.held.Revision, r.held.Images = remains.Observed.CanaryRevision, remains.Observed.CanaryImages
 	r.in.Rollout.CanaryMetadata = remains.Metadata
 	r.in.Rollout.Isolation = remains.Observed.Ref.Isolation.Mode
+	r.in.Rollout.Traffic.Grace = plan.GraceOf(r.doc(), remains)
 	r.world = plan.WorldOf(remains)
 	r.note(ctx, "found what rollout "+remains.Observed.Ref.ID+" has left: "+remains.String())
 	for _, w := range remains.Observed.Warnings {

@@ -116,8 +116,10 @@ func TestRepairLetsTheLastOperationsEndFirst(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestRepairDrainsBeforeTheCanaryGoes(t *testing.T) {
-	b := newBench(t)
+// drainOf repairs what is left and returns how long requests in flight may finish
+// between the route at weight 0 and its removal.
+func (b *bench) drainOf(m preflight.Remains) time.Duration {
+	b.t.Helper()
 	var zero, gone time.Time
 	b.cluster.fail = func(op string) error {
 		switch op {
@@ -128,9 +130,30 @@ func TestRepairDrainsBeforeTheCanaryGoes(t *testing.T) {
 		}
 		return nil
 	}
-	_, err := b.repair(left(nil))
-	require.NoError(t, err)
-	require.GreaterOrEqual(t, gone.Sub(zero), 3*time.Second)
+	_, err := b.repair(m)
+	require.NoError(b.t, err)
+	return gone.Sub(zero)
+}
+
+func TestRepairDrainsBeforeTheCanaryGoes(t *testing.T) {
+	b := newBench(t)
+	require.GreaterOrEqual(t, b.drainOf(left(nil)), 3*time.Second)
+}
+
+// TestRepairHonoursTheRecordedGrace knows no document, but the rollout has noted on the
+// workload how long its requests may take. A shorter time is never taken for it.
+func TestRepairHonoursTheRecordedGrace(t *testing.T) {
+	for name, c := range map[string]struct{ recorded, want time.Duration }{
+		"longer than the default":  {50 * time.Second, 50 * time.Second},
+		"shorter than the default": {0, 3 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			drain := b.drainOf(left(func(m *preflight.Remains) { m.Observed.Ref.Grace = new(config.Duration(c.recorded)) }))
+			require.GreaterOrEqual(t, drain, c.want)
+			require.Less(t, drain, c.want+10*time.Second)
+		})
+	}
 }
 
 func TestRepairFindsNothing(t *testing.T) {

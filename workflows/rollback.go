@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -90,6 +91,9 @@ func (r *run) end(ctx workflow.Context, outcome Outcome, reason string) Result {
 	if outcome == RolledBack {
 		phase, text = PhaseRolledBack, "rolled back: "+reason
 	}
+	if len(r.foreign) > 0 {
+		text += "; left as others have changed it: " + strings.Join(r.foreign, "; ")
+	}
 	r.final = true
 	r.step = min(r.step, len(r.doc().Steps))
 	r.note(ctx, text)
@@ -98,7 +102,7 @@ func (r *run) end(ctx workflow.Context, outcome Outcome, reason string) Result {
 	r.result = &Result{
 		Outcome: outcome, Reason: reason,
 		Revision: r.held.Revision, Stable: r.observed.StableRevision,
-		Decisions: r.decisions,
+		Decisions: r.decisions, Kept: r.foreign,
 	}
 	return *r.result
 }

@@ -134,6 +134,9 @@ func (r *run) turn(ctx workflow.Context, err error) error {
 	case VerbRevise:
 		r.revising, r.change = true, order.change
 		r.world.ConfirmRefill = confirmsRefill(ctx)
+		if r.unguarded && guardsAgain(ctx) {
+			r.unguarded = false
+		}
 		r.goTo(0)
 	case verbVerdict:
 		return r.turn(ctx, order.cause)
@@ -150,7 +153,9 @@ func (r *run) turn(ctx workflow.Context, err error) error {
 func (r *run) waitStuck(ctx workflow.Context, cause error) error {
 	r.failure = explain(cause)
 	next := "; retry, jump, revise or abort"
-	if errors.As(cause, &r.blamed) {
+	var failure *verdictFailure
+	if errors.As(cause, &failure) {
+		r.stopFor(ctx, failure)
 		next = "; promote with a reason, retry, jump, revise or abort"
 	}
 	r.note(ctx, fmt.Sprintf("step %d failed: %s", r.step+1, r.failure))

@@ -105,6 +105,21 @@ func TestAbortWhileHolding(t *testing.T) {
 	}, b.cluster.ops())
 }
 
+// TestWhatIsKeptIsTold is a workload whose template somebody has changed meanwhile: it
+// stays, and stays paused, of which the end must not be silent.
+func TestWhatIsKeptIsTold(t *testing.T) {
+	b := newBench(t)
+	b.cluster.keptAtEnd = []string{"spec.template: somebody changed it to revision v9", "HorizontalPodAutoscaler demo spec.behavior: somebody changed it"}
+	b.signal(time.Minute, workflows.VerbAbort, workflows.Message{By: "ann", Reason: "errors"})
+	result, err := b.run(seed())
+	require.NoError(t, err)
+	require.Equal(t, "aborted by ann: errors", result.Reason)
+	want := []string{"Deployment demo: spec.template: somebody changed it to revision v9", "HorizontalPodAutoscaler demo spec.behavior: somebody changed it"}
+	require.Equal(t, want, result.Kept, "once, although two operations have found it")
+	require.Equal(t, "rolled back: aborted by ann: errors; left as others have changed it: "+want[0]+"; "+want[1], b.status().Message)
+	require.Contains(t, timeline(b.status()), "kept on "+want[0])
+}
+
 func TestAbortDoesNotWaitForTheOperationThatRuns(t *testing.T) {
 	b := newBench(t)
 	b.cluster.block = func(op string) bool { return op == "canary v2 1" }

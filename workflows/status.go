@@ -77,6 +77,8 @@ type Status struct {
 	// Since when the phase lasts.
 	Since   time.Time `json:"since"`
 	Started time.Time `json:"started"`
+	// Working is since when the operation that was begun last is worked on.
+	Working time.Time `json:"working,omitzero"`
 	// By is who started the rollout, and Reason why.
 	By     string `json:"by,omitempty"`
 	Reason string `json:"reason,omitempty"`
@@ -116,7 +118,7 @@ type Status struct {
 	Paused bool `json:"paused,omitempty"`
 	// Drift is what somebody else has changed, for which the rollout is paused.
 	Drift *OpenDrift `json:"drift,omitempty"`
-	// Failure of the step that is stuck.
+	// Failure of the step that is stuck, or of the last try of a return to stable.
 	Failure string `json:"failure,omitempty"`
 
 	Warnings  []string   `json:"warnings,omitempty"`

@@ -117,3 +117,70 @@ const lateNarrowing = "narrow-the-service-again-before-the-canary-goes"
 func narrowsLate(ctx workflow.Context) bool {
 	return workflow.GetVersion(ctx, lateNarrowing, workflow.DefaultVersion, 1) > workflow.DefaultVersion
 }
+
+// guardAgain: a revision that takes the place of one whose analysis of the whole rollout
+// was skipped is measured again. Before, it was not. Since v0.3.0; rollouts of v0.2.0
+// that were promoted so and revised have to be gone before it may be removed.
+const guardAgain = "measure-a-new-revision-after-a-skipped-analysis"
+
+// guardsAgain says that a rollout does so; it is asked where that has happened.
+func guardsAgain(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, guardAgain, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}
+
+// matchesOfOthers: a match that somebody else has written counts as all requests, and
+// is set back at once where canary has fewer pods than these need. Before, two pods
+// were enough for it. Since v0.3.0; rollouts of v0.2.0 in which that has happened have
+// to be gone before it may be removed.
+const matchesOfOthers = "count-a-match-of-others-as-all-requests"
+
+// countsMatches says that a rollout does so; it is asked where that has happened.
+func countsMatches(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, matchesOfOthers, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}
+
+// staleFullRefused: a full promotion that names another step, comes while the rollout
+// is paused, or finds one that runs already, is refused like a plain one. Before, it
+// was accepted. Since v0.3.0; rollouts of v0.2.0 that took one have to be gone before
+// it may be removed.
+const staleFullRefused = "refuse-a-full-promotion-that-is-stale"
+
+// refusesStaleFull says that a rollout does so; it is asked where one has come that
+// was accepted before.
+func refusesStaleFull(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, staleFullRefused, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}
+
+// guardStopped: the analysis of the whole rollout goes on while metrics have stopped the
+// rollout, and returns it to stable where it says so. Before, nothing was measured then.
+// Since v0.3.0; rollouts of v0.2.0 that are stopped so have to be gone before it may be
+// removed.
+const guardStopped = "guard-a-rollout-that-metrics-have-stopped"
+
+// guardsStopped says that a rollout does so; it is asked where that has happened.
+func guardsStopped(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, guardStopped, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}
+
+// bakeAnswers: a bake that only the analysis of the whole rollout judges ends when its
+// metrics can be measured. Before, it ended by its time alone, also where Prometheus had
+// been away all along. Since v0.3.0; rollouts of v0.2.0 that bake so have to be gone
+// before it may be removed.
+const bakeAnswers = "end-a-guarded-bake-only-when-metrics-answer"
+
+// answersBakes says that a rollout does so; it is asked where the time of such a bake is
+// over.
+func answersBakes(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, bakeAnswers, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}
+
+// spareResets: who changes what the user's Service is narrowed by, while there are no
+// canary pods, changes nothing for any request, and the rollout goes on. Before, it
+// paused for a person. Since v0.3.0; rollouts of v0.2.0 in which that has happened have
+// to be gone before it may be removed.
+const spareResets = "go-on-after-a-reset-without-canary-pods"
+
+// sparesResets says that a rollout does so; it is asked where that has happened.
+func sparesResets(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, spareResets, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}

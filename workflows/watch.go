@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"fmt"
 	"maps"
 	"time"
 
@@ -79,14 +78,13 @@ func (r *run) changed(ctx workflow.Context, c workload.Changed) {
 	}
 	r.changedWorkload(ctx, c)
 	if c.Replicas != r.world.Replicas && !c.Gone {
-		r.note(ctx, fmt.Sprintf("the workload was scaled from %d to %d", r.world.Replicas, c.Replicas))
-		r.world = r.world.Scaled(c.Replicas)
-		if have, need := plan.Short(r.doc(), r.world, r.step); have < need {
-			r.note(ctx, fmt.Sprintf("warning: the requests of step %d need %d canary pods now; the document asks for %d", r.step+1, need, have))
-		}
+		r.scaled(ctx, c.Replicas)
 		r.drift.grown = r.world.MaybePromoting && !r.world.Promoted && c.Replicas > r.world.CanaryAsked && !r.final
 	}
 }
+
+// ReasonPutBack is that of aborts because the workload has its stable template again.
+const ReasonPutBack = "the stable template was put back on the workload"
 
 // changedWorkload follows a change of the template or of the pause. While the
 // pods are replaced the rollout itself changes them.
@@ -102,7 +100,7 @@ func (r *run) changedWorkload(ctx workflow.Context, c workload.Changed) {
 		r.decide(ctx, VerbAbort, m, "workload")
 	case r.world.MaybePromoting:
 	case c.Revision == r.observed.StableRevision:
-		m.Reason = "the stable template was put back on the workload"
+		m.Reason = ReasonPutBack
 		r.decide(ctx, VerbAbort, m, "workload")
 	case c.Revision != r.held.Revision:
 		m.Reason = "the template of the workload was changed"

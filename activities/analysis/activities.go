@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -26,13 +27,17 @@ type Activities struct {
 	// Credentials is the folder below which credentials in files are read. Without
 	// this border a document could send any file of the worker to any address.
 	Credentials string
+	// Own are the files below it that are for Default alone: whoever writes a document
+	// could have them sent to any address.
+	Own []string
 }
 
 // links returns the way to each server that metrics are read from, by name; that
 // without a name is the first one. Nothing is opened yet.
 func (a *Activities) links(namespace string, servers []config.Prometheus) (map[string]*link, error) {
+	read := a.documents
 	if len(servers) == 0 {
-		servers = []config.Prometheus{a.Default}
+		servers, read = []config.Prometheus{a.Default}, a.secret
 	}
 	links := map[string]*link{}
 	for i, server := range servers {
@@ -40,13 +45,44 @@ func (a *Activities) links(namespace string, servers []config.Prometheus) (map[s
 			return nil, kube.Terminal(kube.ErrRefused, "no Prometheus is known: write spec.prometheus with its address, or set prometheus.address of the worker")
 		}
 		links[server.Name] = &link{server: server, secrets: func(ctx context.Context, c config.Credential) (string, error) {
-			return a.secret(ctx, namespace, c)
+			return read(ctx, namespace, c)
 		}}
 		if i == 0 {
 			links[""] = links[server.Name]
 		}
 	}
 	return links, nil
+}
+
+// documents reads a credential that a document names.
+func (a *Activities) documents(ctx context.Context, namespace string, c config.Credential) (string, error) {
+	if c.File != "" && a.isOwn(c.File) {
+		return "", kube.Terminal(kube.ErrRefused, "reading %s: it is for the worker's own Prometheus, and no document may name it: write another file, or secret and key", c.File)
+	}
+	return a.secret(ctx, namespace, c)
+}
+
+// isOwn says whether a file is one of those that are for Default alone, by whatever
+// name: mounted Secrets have links to their files.
+func (a *Activities) isOwn(name string) bool {
+	root, err := os.OpenRoot(a.Credentials)
+	if err != nil {
+		return false // then it cannot be read either
+	}
+	defer root.Close()
+	named, err := root.Stat(a.relative(name))
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(a.Own, func(own string) bool {
+		mine, err := root.Stat(a.relative(own))
+		return err == nil && os.SameFile(named, mine)
+	})
+}
+
+// relative is the name of a file below the folder of credentials.
+func (a *Activities) relative(name string) string {
+	return strings.TrimPrefix(name, strings.TrimSuffix(a.Credentials, "/")+"/")
 }
 
 // secret reads a credential.
@@ -78,7 +114,7 @@ func (a *Activities) file(name string) (string, error) {
 		return "", fmt.Errorf("opening the folder of credentials: %w", err)
 	}
 	defer root.Close()
-	relative := strings.TrimPrefix(name, strings.TrimSuffix(a.Credentials, "/")+"/")
+	relative := a.relative(name)
 	if filepath.IsAbs(relative) {
 		return "", fmt.Errorf("reading %s: only files in %s are read", name, a.Credentials)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"sluice.dev/sluice/activities/analysis/verdict"
 	"sluice.dev/sluice/activities/kube"
+	"sluice.dev/sluice/config"
 )
 
 // beatInterval is how often the state is sent while nothing is measured: often
@@ -23,7 +24,7 @@ const historySamples = 20
 // AnalyseMetrics measures until a verdict is known, and returns it with the
 // numbers that it rests on. Its heartbeats carry its state: after the death of a
 // worker another one goes on from the last sample. With Guard, a verdict Pass
-// does not end it. When it is cancelled, and at Until, it returns what it knows. A
+// does not end it, and with Stopped no verdict that pauses does. When it is cancelled, and at Until, it returns what it knows. A
 // server whose credentials cannot be read is one that does not answer.
 func (a *Activities) AnalyseMetrics(ctx context.Context, req Request) (Result, error) {
 	if len(req.Metrics) == 0 {
@@ -43,6 +44,7 @@ func (a *Activities) AnalyseMetrics(ctx context.Context, req Request) (Result, e
 		if err != nil {
 			return Result{}, kube.Terminal(kube.ErrRefused, "%s", err)
 		}
+		meter.most = seriesOf(req.Metrics)
 		run.meters = append(run.meters, meter)
 	}
 	run.state = run.resume(ctx)
@@ -82,6 +84,9 @@ func (r *run) resume(ctx context.Context) State {
 		if e := r.req.Earlier; e != nil && len(e.Metrics) == len(r.meters) {
 			begun.State = begun.Remember(e.Metrics[i].State)
 		}
+		if r.req.Answers {
+			begun.Next = state.Began // the rollout has begun long ago
+		}
 		state.Metrics = append(state.Metrics, begun)
 	}
 	return state
@@ -107,9 +112,16 @@ func (r *run) measure(ctx context.Context, stop <-chan struct{}) error {
 // over says whether the decision, or the time of a guard, ends the analysis. What
 // is overdue then, because no worker has measured, is measured first.
 func (r *run) over() bool {
+	if r.req.Answers {
+		return r.answered()
+	}
 	switch r.state.Decision.Action {
-	case verdict.Pause, verdict.Rollback:
+	case verdict.Rollback:
 		return true
+	case verdict.Pause:
+		if !r.req.Guard || !r.req.Stopped {
+			return true
+		}
 	case verdict.Promote, verdict.Continue:
 	}
 	if !r.req.Guard {
@@ -117,6 +129,17 @@ func (r *run) over() bool {
 	}
 	now := r.now()
 	return !r.req.Until.IsZero() && !now.Before(r.req.Until) && r.due().After(now)
+}
+
+// answered says that the last sample of each metric that decides is no error.
+func (r *run) answered() bool {
+	for i, m := range r.req.Metrics {
+		last := r.state.Metrics[i].Last
+		if !m.DryRun && m.OnError != config.GapIgnore && (last == "" || last == verdict.Error) {
+			return false
+		}
+	}
+	return true
 }
 
 // due is when the next sample is.

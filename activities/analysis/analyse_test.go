@@ -192,6 +192,61 @@ func TestGoodRequestsThatNoQueryFits(t *testing.T) {
 	}
 }
 
+// TestGoodRequestsThatNoQueryFitsAgainstABound: the version has not failed for it, not
+// even where all limits are the smallest; where stable has good ones, it has.
+func TestGoodRequestsThatNoQueryFitsAgainstABound(t *testing.T) {
+	for name, test := range map[string]struct {
+		canary, stable []vector
+		want           verdict.Outcome
+		reason         string
+	}{
+		"none":             {nil, nil, verdict.NoData, "no series of good requests on either side: the query fits none"},
+		"stable has some":  {nil, steady(0, 4995, 300), verdict.Fail, "canary is worse: canary 50 of 50 requests bad"},
+		"canary has some":  {steady(0, 49, 300), nil, verdict.Fail, "bound 0.1 %"},
+		"none any more":    {[]vector{{"a": 100}, {}}, nil, verdict.Fail, "canary 50 of 50 requests bad"},
+		"all of them good": {steady(0, 50, 300), nil, verdict.Pass, "not worse by the margin"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPrometheus(t, map[string][]vector{
+				"requests_canary": steady(0, 50, 300), "good_canary": test.canary, "good_stable": test.stable,
+			})
+			m := countMetric(func(m *config.Metric) {
+				m.Bad, m.Good, m.Limits.ConsecutiveFailures = "", "good_{{side}}", 1
+				m.Test.Bound = new(0.001)
+				if test.want == verdict.Pass {
+					m.Test.Bound = new(0.1)
+				}
+			})
+			result, err := newBench(t, p).analyse(analysis.Request{Metrics: []config.Metric{m}})
+			require.NoError(t, err)
+			require.Equal(t, test.want, result.Decision.Outcome, result.Decision.Reason)
+			require.Contains(t, result.Decision.Reason, test.reason)
+		})
+	}
+}
+
+// TestBadRequestsThatNoQueryFits are no errors, which is told beside each sample until
+// there is one.
+func TestBadRequestsThatNoQueryFits(t *testing.T) {
+	const told = "no series of bad requests: none was bad so far, or the query of bad fits none"
+	for name, bad := range map[string][]vector{"none": nil, "none of canary": steady(0, 1, 300)} {
+		t.Run(name, func(t *testing.T) {
+			p := newPrometheus(t, map[string][]vector{
+				"requests_canary": steady(0, 500, 300), "requests_stable": steady(0, 5000, 300), "bad_stable": bad,
+			})
+			result, err := newBench(t, p).analyse(analysis.Request{Metrics: []config.Metric{countMetric(nil)}})
+			require.NoError(t, err)
+			require.Equal(t, verdict.Pass, result.Decision.Outcome, result.Decision.Reason)
+			if bad == nil {
+				require.Contains(t, result.State.Metrics[0].Samples[0].Reason, told)
+				require.Contains(t, result.Decision.Reason, told)
+			} else {
+				require.NotContains(t, result.Decision.Reason, told)
+			}
+		})
+	}
+}
+
 func TestGuardGoesOnAfterAPass(t *testing.T) {
 	p := newPrometheus(t, map[string][]vector{"sum(canary)": {{"": 0.01}, {"": 0.01}, {"": 0.01}, {"": 0.5}}})
 	result, err := newBench(t, p).analyse(analysis.Request{Metrics: []config.Metric{valueMetric(nil)}, Guard: true})
@@ -391,4 +446,48 @@ func TestWhatCannotBeMeasuredIsRefused(t *testing.T) {
 			require.True(t, failure.NonRetryable(), "told at once, not tried for ever")
 		})
 	}
+}
+
+// TestStoppedRolloutIsOnlyReturned: while a person is waited for, a verdict that pauses
+// ends nothing, and one that returns does.
+func TestStoppedRolloutIsOnlyReturned(t *testing.T) {
+	for name, stopped := range map[string]bool{"stopped": true, "not stopped": false} {
+		t.Run(name, func(t *testing.T) {
+			p := newPrometheus(t, map[string][]vector{"sum(canary)": {{}, {}, {}, {"": 0.01}, {}, {}, {}, {"": 0.5}}})
+			req := analysis.Request{Metrics: []config.Metric{valueMetric(nil)}, Guard: true, Stopped: stopped}
+			result, err := newBench(t, p).analyse(req)
+			require.NoError(t, err)
+			want := verdict.Pause
+			if stopped {
+				want = verdict.Rollback
+			}
+			require.Equal(t, want, result.Decision.Action, result.Decision.Reason)
+		})
+	}
+}
+
+// TestAnswersAreWaitedFor: such an analysis ends when each metric that decides was
+// measured without an error, whatever was found.
+func TestAnswersAreWaitedFor(t *testing.T) {
+	twice := vector{"a": 1, "b": 1} // several series are an error
+	named := func(name string, change func(*config.Metric)) config.Metric {
+		return valueMetric(func(m *config.Metric) {
+			m.InitialDelay = config.Duration(time.Hour)
+			m.Name, m.Query, m.OnError, m.Limits = name, name, config.GapWait, config.Limits{ConsecutiveNoData: 1}
+			if change != nil {
+				change(m)
+			}
+		})
+	}
+	p := newPrometheus(t, map[string][]vector{
+		"away": {twice, twice, twice, {"": 0.01}}, "none": nil, "observed": {twice}, "ignored": {twice},
+	})
+	result, err := newBench(t, p).analyse(analysis.Request{Answers: true, Metrics: []config.Metric{
+		named("away", nil), named("none", nil),
+		named("observed", func(m *config.Metric) { m.DryRun = true }),
+		named("ignored", func(m *config.Metric) { m.OnError = config.GapIgnore }),
+	}})
+	require.NoError(t, err)
+	require.Equal(t, 3, result.State.Metrics[0].Errors)
+	require.Equal(t, verdict.Pass, result.State.Metrics[0].Last)
 }

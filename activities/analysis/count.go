@@ -13,8 +13,8 @@ import (
 // The first reading is only remembered; it needs both sides, because a series that
 // appears later counts from zero.
 func (m *meter) count(ctx context.Context, s MetricState, now time.Time) (MetricState, error) {
-	reading, l := verdict.Reading{At: now}, &look{server: m.server, at: now}
-	read, err := m.readAll(ctx, l)
+	reading, l := verdict.Reading{At: now}, &look{server: m.server, at: now, most: m.most}
+	read, err := m.readAll(ctx, l, s.Counters)
 	switch {
 	case err != nil:
 	case s.Counters == nil && m.compares() && len(read.Stable.Requests) == 0:
@@ -24,7 +24,7 @@ func (m *meter) count(ctx context.Context, s MetricState, now time.Time) (Metric
 		return s, nil
 	default:
 		last := *s.Counters
-		s.Counters = &Counters{Canary: last.Canary.with(read.Canary), Stable: last.Stable.with(read.Stable)}
+		s.Counters = &Counters{Canary: last.Canary.with(read.Canary, m.most), Stable: last.Stable.with(read.Stable, m.most)}
 		reading.CanaryCounts, err = m.grown("canary", last.Canary, read.Canary)
 		if err == nil && m.compares() {
 			reading.StableCounts, err = m.grown("stable", last.Stable, read.Stable)
@@ -38,40 +38,48 @@ func (m *meter) count(ctx context.Context, s MetricState, now time.Time) (Metric
 	return s, nil
 }
 
-// readAll reads the counters of both sides at one time, so that they come from
-// the same scrapes.
-func (m *meter) readAll(ctx context.Context, l *look) (Counters, error) {
-	var read Counters
-	var err error
-	if read.Canary, err = m.read(ctx, l, m.canary); err != nil {
-		return read, err
+// readAll reads the counters of both sides, all from the same scrapes. It knows what
+// was read last, if anything.
+func (m *meter) readAll(ctx context.Context, l *look, last *Counters) (Counters, error) {
+	queries := []string{m.canary.Requests, m.canary.Bad + m.canary.Good}
+	if m.compares() {
+		queries = append(queries, m.stable.Requests, m.stable.Bad+m.stable.Good)
+	}
+	series, err := l.counters(ctx, queries)
+	if err != nil {
+		return Counters{}, err
+	}
+	read := Counters{Canary: Series{Requests: series[0], Marked: series[1]}}
+	if m.compares() {
+		read.Stable = Series{Requests: series[2], Marked: series[3]}
 	}
 	if len(read.Canary.Requests) == 0 {
 		return read, noSeries("canary")
 	}
-	if m.compares() {
-		read.Stable, err = m.read(ctx, l, m.stable)
-	}
-	if err == nil && m.noneGood(read) {
-		return read, &prom.Failure{Empty: true, Reason: "no series of good requests on either side: the query fits none, as with a bound that the histogram does not have"}
+	fits, err := m.fits(ctx, l, read, last)
+	switch {
+	case err != nil || fits:
+	case m.metric.Good != "":
+		err = &prom.Failure{Empty: true, Reason: "no series of good requests on either side: the query fits none, as with a bound that the histogram does not have: write one that it has"}
+	default:
+		l.keep("no series of bad requests: none was bad so far, or the query of bad fits none")
 	}
 	return read, err
 }
 
-// noneGood says that both sides have requests and neither has any that is marked
-// as good, which is more likely a query that fits nothing. It would make both
-// equally bad, and pass.
-func (m *meter) noneGood(read Counters) bool {
-	return m.metric.Good != "" && len(read.Stable.Requests) > 0 && len(read.Canary.Marked) == 0 && len(read.Stable.Marked) == 0
-}
-
-func (m *meter) read(ctx context.Context, l *look, q Queries) (Series, error) {
-	requests, err := l.series(ctx, q.Requests)
-	if err != nil {
-		return Series{}, err
+// fits says whether the query for good or bad requests has ever found anything, on
+// either side. That of good ones which does not is more likely wrong than that all
+// requests are bad: it would make both sides equally bad, and pass, or canary worse
+// than any bound. Where nothing is compared, stable is asked for this alone.
+func (m *meter) fits(ctx context.Context, l *look, read Counters, last *Counters) (bool, error) {
+	if len(read.Canary.Marked)+len(read.Stable.Marked) > 0 || last != nil && len(last.Canary.Marked)+len(last.Stable.Marked) > 0 {
+		return true, nil
 	}
-	marked, err := l.series(ctx, q.Bad+q.Good)
-	return Series{Requests: requests, Marked: marked}, err
+	if m.witness == "" {
+		return false, nil
+	}
+	series, err := l.counters(ctx, []string{m.witness})
+	return err == nil && len(series[0]) > 0, err
 }
 
 // grown counts the requests between two readings.

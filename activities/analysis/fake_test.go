@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/testsuite"
 
@@ -44,21 +46,65 @@ func newPrometheus(t *testing.T, answers map[string][]vector) *prometheus {
 func (p *prometheus) answer(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	query := r.FormValue("query")
-	p.asked = append(p.asked, query)
-	if p.then != nil {
-		p.then(query)
-	}
 	series := []any{}
-	if next := p.answers[query]; len(next) > 0 {
+	for _, part := range partsOf(r.FormValue("query")) {
+		p.asked = append(p.asked, part.query)
+		if p.then != nil {
+			p.then(part.query)
+		}
+		next := p.answers[part.query]
+		if len(next) == 0 {
+			continue
+		}
 		for pod, value := range next[0] {
-			series = append(series, map[string]any{"metric": map[string]string{"pod": pod}, "value": []any{1, fmt.Sprint(value)}})
+			series = append(series, map[string]any{"metric": part.labels("pod", pod), "value": []any{1, fmt.Sprint(value)}})
 		}
 		if len(next) > 1 {
-			p.answers[query] = next[1:]
+			p.answers[part.query] = next[1:]
 		}
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"status": "success", "warnings": p.warnings, "data": map[string]any{"resultType": "vector", "result": series}})
+}
+
+// part of a question for several queries at once: the label that its answer gets.
+type part struct{ query, label, value string }
+
+// labels of a series of the part, as JSON, with others.
+func (p part) labels(others ...string) json.RawMessage {
+	all := map[string]string{}
+	for i := 0; i < len(others); i += 2 {
+		all[others[i]] = others[i+1]
+	}
+	if p.label != "" {
+		all[p.label] = p.value
+	}
+	text, _ := json.Marshal(all)
+	return text
+}
+
+// partsOf a question are the queries that label_replace() marks and "or" joins, or
+// it is one query by itself.
+func partsOf(question string) []part {
+	parsed, err := parser.NewParser(parser.Options{}).ParseExpr(question)
+	if err != nil {
+		return nil
+	}
+	var parts []part
+	parser.Inspect(parsed, func(node parser.Node, _ []parser.Node) error {
+		call, ok := node.(*parser.Call)
+		if !ok || call.Func.Name != "label_replace" {
+			return nil
+		}
+		text := func(i int) string { s, _ := call.Args[i].(*parser.StringLiteral); return s.Val }
+		inner := call.Args[0].PositionRange()
+		query := strings.Trim(question[inner.Start:inner.End], "()\n")
+		parts = append(parts, part{query, text(1), text(2)})
+		return nil
+	})
+	if parts == nil {
+		return []part{{query: question}}
+	}
+	return parts
 }
 
 // after does something once, when a query is asked for the n-th time.

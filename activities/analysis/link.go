@@ -60,13 +60,13 @@ func (l *link) Value(ctx context.Context, query string, at time.Time) (float64, 
 	return client.Value(ctx, query, at)
 }
 
-// Series are those of the client.
-func (l *link) Series(ctx context.Context, query string, at time.Time) (map[string]float64, string, error) {
+// Counters are those of the client.
+func (l *link) Counters(ctx context.Context, queries []string, at time.Time, most int) ([]map[string]float64, string, error) {
 	client, err := l.measure(ctx)
 	if err != nil {
 		return nil, "", err
 	}
-	return client.Series(ctx, query, at)
+	return client.Counters(ctx, queries, at, most)
 }
 
 // openAll opens every link; the error says which credential cannot be read.

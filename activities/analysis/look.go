@@ -11,6 +11,8 @@ import (
 type look struct {
 	server *link
 	at     time.Time
+	// most series of a query for counters.
+	most int
 	// notes are what the server has remarked about the queries, each once.
 	notes []string
 }
@@ -21,10 +23,10 @@ func (l *look) value(ctx context.Context, query string) (float64, error) {
 	return value, err
 }
 
-func (l *look) series(ctx context.Context, query string) (map[string]float64, error) {
-	series, note, err := l.server.Series(ctx, query, l.at)
+func (l *look) counters(ctx context.Context, queries []string) ([]map[string]float64, error) {
+	counters, note, err := l.server.Counters(ctx, queries, l.at, l.most)
 	l.keep(note)
-	return series, err
+	return counters, err
 }
 
 func (l *look) keep(note string) {

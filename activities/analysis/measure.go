@@ -19,6 +19,11 @@ type meter struct {
 	// canary and stable queries; those of stable are empty where nothing is
 	// compared.
 	canary, stable Queries
+	// witness is the query for good requests to stable where nothing is compared: it
+	// tells whether one that finds none of canary fits anything.
+	witness string
+	// most series of a query for counters.
+	most int
 }
 
 // newMeter prepares the measurement of a metric. The error says what is wrong with
@@ -31,12 +36,15 @@ func newMeter(s Subject, m config.Metric, server *link) (*meter, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &meter{metric: m, judge: judge, server: server}
+	made := &meter{metric: m, judge: judge, server: server, most: maxSeries}
 	if made.canary, err = s.Fill(m, Canary); err != nil {
 		return nil, err
 	}
+	stable, err := s.Fill(m, Stable)
 	if judge.NeedsStable() {
-		made.stable, err = s.Fill(m, Stable)
+		made.stable = stable
+	} else {
+		made.witness = stable.Good
 	}
 	return made, err
 }

@@ -114,6 +114,33 @@ func TestCredentialFiles(t *testing.T) {
 	}
 }
 
+// TestFilesOfTheWorkerAreItsOwn: a document that could name them would have them sent
+// wherever it likes.
+func TestFilesOfTheWorkerAreItsOwn(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"own": "mine", "shared": "for all"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	require.NoError(t, os.Symlink("own", filepath.Join(dir, "link")))
+	away := config.Prometheus{Name: "main", Address: "http://127.0.0.1:1", Timeout: config.Duration(1e9), MaxBytes: 1 << 20}
+	server := func(file string) config.Prometheus {
+		named := away
+		named.Bearer = &config.Credential{File: file}
+		return named
+	}
+	b := newBench(t, nil)
+	b.a.Credentials, b.a.Own = dir, []string{filepath.Join(dir, "own"), "none"}
+	for _, name := range []string{"own", "./own", "link", filepath.Join(dir, "own")} {
+		_, err := b.prepare(measured(), server(name))
+		require.ErrorContains(t, err, "it is for the worker's own Prometheus, and no document may name it", name)
+	}
+	_, err := b.prepare(measured(), server("shared"))
+	require.NoError(t, err)
+	b.a.Default = server("own")
+	_, err = b.prepare(measured())
+	require.NoError(t, err, "the worker's own Prometheus gets it")
+}
+
 // TestRightsThatAreMissing are granted while it waits: nothing is refused for good.
 func TestRightsThatAreMissing(t *testing.T) {
 	b := newBench(t, newPrometheus(t, nil))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,10 +25,14 @@ import (
 	"sluice.dev/sluice/config/expression"
 )
 
-// one answers with one series of a value.
+// one answers each query with one series of a value.
 func one(value string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,%q]}]}}`, value)
+	return func(w http.ResponseWriter, r *http.Request) {
+		var series []string
+		for _, part := range partsOf(r.FormValue("query")) {
+			series = append(series, fmt.Sprintf(`{"metric":%s,"value":[1,%q]}`, part.labels(), value))
+		}
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[%s]}}`, strings.Join(series, ","))
 	}
 }
 
@@ -157,4 +162,27 @@ func TestOldSamplesAreNoData(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, verdict.NoData, result.Decision.Outcome, template)
 	}
+}
+
+// TestScrapeBetweenQuestions stores a scrape after every third question: the requests
+// of a scrape are all counted or none of them.
+func TestScrapeBetweenQuestions(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		one(strconv.Itoa(1000*(1+asked/3)))(w, r)
+		asked++
+	}))
+	t.Cleanup(server.Close)
+	b := newBench(t, nil)
+	b.a.Default = config.Prometheus{Name: "default", Address: server.URL, Timeout: config.Duration(5 * time.Second), MaxBytes: 1 << 20}
+	result, err := b.analyse(analysis.Request{Metrics: []config.Metric{countMetric(func(m *config.Metric) {
+		m.Bad, m.Good, m.Count = "", "good_{{side}}", 20
+		m.Limits.ConsecutiveNoData = 3 // of three samples two see nothing new
+	})}})
+	require.NoError(t, err)
+	require.Equal(t, verdict.Promote, result.Decision.Action, result.Decision.Reason)
+	counted := result.State.Metrics[0].Test
+	require.Zero(t, counted.Canary.Bad)
+	require.Zero(t, counted.Stable.Bad)
+	require.InDelta(t, counted.Stable.Requests, counted.Canary.Requests, 0)
 }

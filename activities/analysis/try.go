@@ -12,6 +12,8 @@ import (
 type Trial struct {
 	Subject Subject
 	Metric  config.Metric
+	// Beside are all metrics of its analysis, with which it shares what is kept of series.
+	Beside  []config.Metric
 	Servers []config.Prometheus
 	// Samples to take.
 	Samples int
@@ -36,6 +38,7 @@ func Try(ctx context.Context, a *Activities, t Trial, tell func(MetricState)) er
 	if err != nil {
 		return err
 	}
+	meter.most = seriesOf(t.Beside)
 	state := meter.begin(time.Now())
 	state.Next = time.Now() // people do not wait for the initial delay
 	for taken := 0; taken < t.Samples; {

@@ -45,6 +45,12 @@ type Request struct {
 	// where that is set, with what is known then.
 	Guard bool      `json:"guard,omitempty"`
 	Until time.Time `json:"until,omitzero"`
+	// Stopped says that the rollout waits for a person: of a Guard only a verdict that
+	// returns to stable ends it, and none that pauses.
+	Stopped bool `json:"stopped,omitempty"`
+	// Answers ends it as soon as each of its metrics that decides was measured without
+	// an error. No verdict ends it: that is for those who measure all the time.
+	Answers bool `json:"answers,omitempty"`
 	// State to go on from; from the beginning where nil.
 	State *State `json:"state,omitempty"`
 	// Earlier is the state of a measurement of the same metrics that is over. Where

@@ -20,11 +20,16 @@ func (c *Cluster) AutoscalersOf(namespace, deployment string) []*scalingv2.Horiz
 	all, _ := c.HorizontalPodAutoscalers(namespace).List(labels.Everything())
 	var found []*scalingv2.HorizontalPodAutoscaler
 	for _, h := range all {
-		if h.Spec.ScaleTargetRef.Kind == "Deployment" && h.Spec.ScaleTargetRef.Name == deployment {
+		if Scales(h, deployment) {
 			found = append(found, h)
 		}
 	}
 	return found
+}
+
+// Scales says whether an autoscaler scales a Deployment.
+func Scales(h *scalingv2.HorizontalPodAutoscaler, deployment string) bool {
+	return h.Spec.ScaleTargetRef.Kind == "Deployment" && h.Spec.ScaleTargetRef.Name == deployment
 }
 
 // AutoscalerRecordOf reads the record of a rollout from an autoscaler of the

@@ -29,6 +29,9 @@ const (
 	ErrSuperseded = "Superseded"
 	// ErrDrift is a state that somebody else has made; never retried.
 	ErrDrift = "Drift"
+	// ErrScaled is a workload that has another size than it was planned for; its
+	// details are a Size. Never retried: it is planned anew.
+	ErrScaled = "Scaled"
 	// ErrConflict is a write that met another one too often; retried.
 	ErrConflict = "Conflict"
 	// ErrUnavailable is an API server that cannot be reached or is overloaded;

@@ -16,7 +16,7 @@ import (
 )
 
 // Mark names by a hash what decides about requests on an object of ours: of an
-// Ingress its rules and the annotations of its route, of a Service whom it
+// Ingress its class, its rules and the annotations of its route, of a Service whom it
 // selects by which ports, of a Deployment its size, its pause and its images.
 // What the API server or an admission webhook fills in beside that does not
 // count. It is empty for other objects.
@@ -29,37 +29,51 @@ func Mark(obj metav1.Object) string {
 	data, _ := json.Marshal(content)
 	sum := sha256.Sum256(data)
 	mark := hex.EncodeToString(sum[:8])
-	if d, ok := obj.(*appsv1.Deployment); ok {
-		mark += sizeMark + strconv.Itoa(sizeOf(d))
+	switch o := obj.(type) {
+	case *appsv1.Deployment:
+		mark += partMark + strconv.Itoa(SizeOf(o))
+	case *netv1.Ingress:
+		if class := ClassOf(o); class != "" {
+			mark += partMark + class
+		}
 	}
 	return mark
 }
 
-// sizeMark is before the size in the mark of a Deployment.
-const sizeMark = "."
+// partMark is before the part of a mark that may be looked at apart: the size of a
+// Deployment, the class of an Ingress.
+const partMark = "."
+
+// AnnotationClass is the old way to name the class of an Ingress; gateways that
+// know both prefer it. The canary Ingress must be of the same class as the user's.
+const AnnotationClass = "kubernetes.io/ingress.class"
+
+// ClassOf returns the class that an Ingress names; empty where it names none.
+func ClassOf(in *netv1.Ingress) string {
+	if class := in.Annotations[AnnotationClass]; class != "" || in.Spec.IngressClassName == nil {
+		return class
+	}
+	return *in.Spec.IngressClassName
+}
 
 // OnlyScaled says whether a Deployment of ours that was edited differs from what
 // was written in nothing but its size.
 func OnlyScaled(d *appsv1.Deployment) bool {
-	written, _, _ := strings.Cut(d.Annotations[release.AnnotationMark], sizeMark)
-	now, _, _ := strings.Cut(Mark(d), sizeMark)
+	written, _, _ := strings.Cut(d.Annotations[release.AnnotationMark], partMark)
+	now, _, _ := strings.Cut(Mark(d), partMark)
 	return written == now
-}
-
-// sizeOf a Deployment; the API's default where it says nothing.
-func sizeOf(d *appsv1.Deployment) int {
-	if d.Spec.Replicas == nil {
-		return 1
-	}
-	return int(*d.Spec.Replicas)
 }
 
 // Edited says whether somebody else has changed what decides about requests on
 // an object of ours since we wrote it. An object that was written by a release
-// which left no mark is taken as it is.
+// which left no mark is taken as it is, and so is the class of an Ingress that was
+// written without one: the API server fills in the default.
 func Edited(obj metav1.Object) bool {
-	written := obj.GetAnnotations()[release.AnnotationMark]
-	return written != "" && written != Mark(obj)
+	written, now := obj.GetAnnotations()[release.AnnotationMark], Mark(obj)
+	if _, is := obj.(*netv1.Ingress); is && !strings.Contains(written, partMark) {
+		now, _, _ = strings.Cut(now, partMark)
+	}
+	return written != "" && written != now
 }
 
 func contentOf(obj metav1.Object) any {

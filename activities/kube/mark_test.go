@@ -22,6 +22,8 @@ func TestMark(t *testing.T) {
 	weight := "nginx.ingress.kubernetes.io/canary-weight"
 	ingress, service, deployment := kubetest.Ingress(), kubetest.Service(), kubetest.Deployment(3)
 	ingress.Annotations[weight] = "10"
+	classless := ingress.DeepCopy()
+	delete(classless.Annotations, kube.AnnotationClass)
 	cases := []struct {
 		name   string
 		of     metav1.Object
@@ -33,7 +35,17 @@ func TestMark(t *testing.T) {
 		{"another rule of the route", ingress, func(o metav1.Object) { o.GetAnnotations()["higress.io/canary-by-cookie"] = "x" }, true},
 		{"path", ingress, func(o metav1.Object) { o.(*netv1.Ingress).Spec.Rules[0].HTTP.Paths[0].Path = "/other" }, true},
 		{"somebody's annotation", ingress, func(o metav1.Object) { o.GetAnnotations()["team"] = "a" }, false},
-		{"default class", ingress, func(o metav1.Object) { o.(*netv1.Ingress).Spec.IngressClassName = new("nginx") }, false},
+		{"class by the other field", ingress, func(o metav1.Object) {
+			delete(o.GetAnnotations(), kube.AnnotationClass)
+			o.(*netv1.Ingress).Spec.IngressClassName = new("nginx")
+		}, false},
+		{"class", ingress, func(o metav1.Object) { o.GetAnnotations()[kube.AnnotationClass] = "other" }, true},
+		{"no class", ingress, func(o metav1.Object) { delete(o.GetAnnotations(), kube.AnnotationClass) }, true},
+		{"default class", classless, func(o metav1.Object) { o.(*netv1.Ingress).Spec.IngressClassName = new("nginx") }, false},
+		{"default class, and a weight", classless, func(o metav1.Object) {
+			o.(*netv1.Ingress).Spec.IngressClassName = new("nginx")
+			o.GetAnnotations()[weight] = "50"
+		}, true},
 		{"selector", service, func(o metav1.Object) { o.(*corev1.Service).Spec.Selector = map[string]string{"a": "b"} }, true},
 		{"port", service, func(o metav1.Object) { o.(*corev1.Service).Spec.Ports[0].TargetPort = intstr.FromString("http") }, true},
 		{"address", service, func(o metav1.Object) { o.(*corev1.Service).Spec.ClusterIP = "10.0.0.9" }, false},

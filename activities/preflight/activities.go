@@ -132,6 +132,8 @@ func (i *inspection) observed() Observed {
 		CanaryImages:     workload.Images(i.template),
 		Selector:         i.service.Spec.Selector,
 		Baseline:         i.baseline,
+		Autoscalers:      i.autoscalers(),
+		Budget:           i.budget(),
 		Confirm:          i.confirm,
 		Warnings:         i.warnings,
 	}

@@ -22,30 +22,36 @@ type gitops struct {
 	ignore string
 }
 
-// pointers are the fields of a workload that a rollout changes.
-const pointers = "/spec/paused, /spec/template, /spec/strategy, /metadata/annotations/sluice.dev~1release"
+// pointers are the fields of a workload that a rollout changes. In bypass mode the
+// template has to come from the repository, since it is by its change that rollouts
+// begin; what the watcher writes is left alone instead.
+const (
+	pointers       = "/spec/paused, /spec/template, /spec/strategy, /metadata/annotations/sluice.dev~1release"
+	bypassPointers = "/spec/paused, /spec/strategy, /metadata/annotations/sluice.dev~1release, /metadata/annotations/sluice.dev~1hold, " +
+		"/metadata/annotations/sluice.dev~1queued, /metadata/labels/sluice.dev~1has-rollout"
+)
 
-// tools that are known. The words for what they shall ignore are theirs; a
-// %s stands for the name of the workload.
+// tools that are known. The words for what they shall ignore are theirs;
+// %[1]s stands for the name of the workload, %[2]s for the fields.
 var tools = []gitops{
 	{
 		name:     "Argo CD",
 		managers: []string{"argocd-"},
 		marks:    []string{"argocd.argoproj.io/tracking-id", "argocd.argoproj.io/instance"},
-		ignore: "let its Application have spec.ignoreDifferences: [{group: apps, kind: Deployment, name: %s, jsonPointers: [" + pointers + "]}] " +
+		ignore: "let its Application have spec.ignoreDifferences: [{group: apps, kind: Deployment, name: %[1]s, jsonPointers: [%[2]s]}] " +
 			"and spec.syncPolicy.syncOptions: [RespectIgnoreDifferences=true]",
 	},
 	{
 		name:     "Flux (kustomize-controller)",
 		managers: []string{"kustomize-controller"},
 		marks:    []string{"kustomize.toolkit.fluxcd.io/name"},
-		ignore:   "let its Kustomization have spec.ignore: [{paths: [" + pointers + "], target: {kind: Deployment, name: %s}}]",
+		ignore:   "let its Kustomization have spec.ignore: [{paths: [%[2]s], target: {kind: Deployment, name: %[1]s}}]",
 	},
 	{
 		name:     "Flux (helm-controller)",
 		managers: []string{"helm-controller"},
 		marks:    []string{"helm.toolkit.fluxcd.io/name"},
-		ignore:   "let its HelmRelease have spec.driftDetection.ignore: [{paths: [" + pointers + "], target: {kind: Deployment, name: %s}}]",
+		ignore:   "let its HelmRelease have spec.driftDetection.ignore: [{paths: [%[2]s], target: {kind: Deployment, name: %[1]s}}]",
 	},
 }
 
@@ -57,13 +63,16 @@ func (i *inspection) checkGitOps() error {
 		return nil
 	}
 	object, known := i.object("Deployment", d.Name), false
+	fields, template := pointers, "or let the new template come from the repository"
+	if i.bypassed() {
+		fields, template = bypassPointers, "/spec/template stays the repository's: rollouts begin when it changes"
+	}
 	for _, tool := range tools {
 		if !tool.manages(d) {
 			continue
 		}
 		known = true
-		i.warn("%s: %s keeps it as its repository says, and may undo the rollout: "+tool.ignore+
-			"; or let the new template come from the repository", object, tool.name, d.Name)
+		i.warn("%s: %s keeps it as its repository says, and may undo the rollout: %s; %s", object, tool.name, fmt.Sprintf(tool.ignore, d.Name, fields), template)
 	}
 	if known {
 		return nil
@@ -73,6 +82,9 @@ func (i *inspection) checkGitOps() error {
 	}
 	return nil
 }
+
+// bypassed says that the rollout was begun by a change of the workload itself.
+func (i *inspection) bypassed() bool { return i.req.Revision != "" }
 
 // manages says whether the tool writes a Deployment, or knows it for its own.
 func (t gitops) manages(d *appsv1.Deployment) bool {

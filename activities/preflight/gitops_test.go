@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"sluice.dev/sluice/activities/kube/kubetest"
+	"sluice.dev/sluice/activities/workload"
 )
 
 // autoscaler returns an autoscaler of the fixtures' workload.
@@ -70,6 +71,29 @@ func TestInspectWarnsOfOthers(t *testing.T) {
 					require.Len(t, observed.Warnings, len(c.want))
 				}
 				require.Equal(t, map[string]string{"app": "demo"}, observed.Selector)
+			})
+		})
+	}
+}
+
+// TestInBypassModeTheTemplateIsTheRepositorys: who followed the advice for the command
+// line would get no rollouts from the repository any more.
+func TestInBypassModeTheTemplateIsTheRepositorys(t *testing.T) {
+	for _, mark := range []string{"argocd.argoproj.io/tracking-id", "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name"} {
+		t.Run(mark, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				req := request()
+				cluster := demo(func(d *appsv1.Deployment) {
+					d.Annotations[mark] = "x"
+					req.Revision = workload.Revision(d.Spec.Template)
+				})
+				observed, err := inspect(t, cluster, req)
+				require.NoError(t, err)
+				all := strings.Join(observed.Warnings, "\n")
+				require.Contains(t, all, "[/spec/paused, /spec/strategy, ")
+				require.Contains(t, all, "/metadata/annotations/sluice.dev~1hold")
+				require.Contains(t, all, "/spec/template stays the repository's")
+				require.Equal(t, 1, strings.Count(all, "/spec/template"), "it is not among what is ignored")
 			})
 		})
 	}

@@ -15,13 +15,9 @@ import (
 	"sluice.dev/sluice/activities/release"
 )
 
-// classAnnotation is the old way to name the class of an Ingress; gateways that
-// know both prefer it.
-const classAnnotation = "kubernetes.io/ingress.class"
-
 // controllers are those that read a dialect of annotations, by their names in
 // IngressClasses.
-var controllers = map[string][]string{"nginx": {"k8s.io/ingress-nginx"}}
+var controllers = map[string][]string{"nginx": {"k8s.io/ingress-nginx"}, "higress": {"higress.io/higress-controller"}}
 
 // findIngress reads the Ingress and makes sure that it routes to the Service.
 func (i *inspection) findIngress() error {
@@ -49,10 +45,10 @@ func (i *inspection) checkClass() error {
 	if i.ingress == nil {
 		return nil
 	}
-	object, class := i.object("Ingress", i.ingress.Name), i.ingress.Annotations[classAnnotation]
-	field := object + " annotation " + classAnnotation
-	if class == "" && i.ingress.Spec.IngressClassName != nil {
-		class, field = *i.ingress.Spec.IngressClassName, object+" spec.ingressClassName"
+	object, class := i.object("Ingress", i.ingress.Name), kube.ClassOf(i.ingress)
+	field := object + " annotation " + kube.AnnotationClass
+	if i.ingress.Annotations[kube.AnnotationClass] == "" {
+		field = object + " spec.ingressClassName"
 	}
 	switch {
 	case class == "":
@@ -81,17 +77,23 @@ func (a *Activities) resolveClass(ctx context.Context, i *inspection) error {
 }
 
 // checkOtherCanaries refuses a second canary for the same requests: a gateway
-// takes one of them and says nothing.
+// takes one of them and says nothing. It attaches a canary to the Service that it
+// belongs to, so that one of another Ingress to the Service counts, too.
 func (i *inspection) checkOtherCanaries() error {
 	if i.ingress == nil {
 		return nil
 	}
 	taken := map[string]bool{}
-	for _, key := range routes(i.ingress, i.ref.Service) {
-		taken[key] = true
-	}
 	// The cache cannot fail to list.
 	all, _ := i.cluster.Ingresses(i.ref.Namespace).List(labels.Everything())
+	for _, in := range all {
+		if isCanary(in) || kube.ClassOf(in) != kube.ClassOf(i.ingress) {
+			continue
+		}
+		for _, key := range routes(in, i.ref.Service) {
+			taken[key] = true
+		}
+	}
 	for _, in := range all {
 		if !isCanary(in) || in.Name == i.ref.CanaryIngress() || in.Labels[release.LabelRollout] == i.req.ID {
 			continue

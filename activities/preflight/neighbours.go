@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"fmt"
+	"slices"
 
 	netv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -9,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/config"
 )
 
@@ -116,4 +118,21 @@ func (i *inspection) checkScalers() error {
 		i.warn("%s: %s; it may not scale down until the end of the release (spec.behavior.scaleDown.selectPolicy)", i.object("HorizontalPodAutoscaler", h.Name), about)
 	}
 	return nil
+}
+
+// autoscalers names those that will be kept from scaling the workload down.
+func (i *inspection) autoscalers() []string {
+	var names []string
+	for _, h := range i.cluster.AutoscalersOf(i.ref.Namespace, i.deployment.Name) {
+		if workload.Freezes(h) {
+			names = append(names, h.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// budget names that of the user which covers canary pods.
+func (i *inspection) budget() string {
+	return workload.Budget(i.cluster, i.ref, i.canaryLabels())
 }

@@ -89,6 +89,14 @@ var refusals = []struct {
 		in.Annotations["nginx.ingress.kubernetes.io/canary"] = "true"
 		path(in).Backend.Service.Name = "theirs"
 	})}, object: "Ingress shop/theirs", problem: "another canary for /version"},
+	{name: "another canary of another Ingress to the Service", more: []runtime.Object{
+		changedIngress(func(in *netv1.Ingress) { in.Name, path(in).Path = "inner", "/inner" }),
+		changedIngress(func(in *netv1.Ingress) {
+			in.Name, path(in).Path = "theirs", "/inner"
+			in.Annotations["nginx.ingress.kubernetes.io/canary"] = "true"
+			path(in).Backend.Service.Name = "theirs"
+		}),
+	}, object: "Ingress shop/theirs", problem: "another canary for /inner"},
 	{name: "name of the canary Deployment", more: []runtime.Object{named(kubetest.Deployment(1), "demo-canary")},
 		object: "Deployment shop/demo-canary", problem: "needs its name"},
 	{name: "name of the canary Service", more: []runtime.Object{changedService(func(s *corev1.Service) {
@@ -198,6 +206,10 @@ func TestInspectKnowsClassesByTheirController(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := changedIngress(func(in *netv1.Ingress) { in.Annotations, in.Spec.IngressClassName = nil, new("internal") })
 		_, err := inspect(t, demo(nil, in, class("internal", "k8s.io/ingress-nginx")), request())
+		require.NoError(t, err)
+		ofHigress := request()
+		ofHigress.Rollout.Traffic.Ingress.Class = "higress"
+		_, err = inspect(t, demo(nil, in, class("internal", "higress.io/higress-controller")), ofHigress)
 		require.NoError(t, err)
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
@@ -67,8 +68,10 @@ func onAbandoned(t *testing.T, test func(a *abandoned)) {
 // hold holds v2, canary runs pods of it, route makes a route to them.
 func (a *abandoned) hold() {
 	var err error
+	ref := kubetest.Ref(1)
+	ref.Grace = new(config.Duration(time.Minute))
 	a.held, err = a.pods.HoldRevision(a.t.Context(), workload.HoldRequest{
-		Ref: kubetest.Ref(1), Change: request().Change, Stable: a.seen.StableReplicaSet, Baseline: a.seen.Baseline,
+		Ref: ref, Change: request().Change, Stable: a.seen.StableReplicaSet, Baseline: a.seen.Baseline,
 	})
 	a.settled(err)
 }
@@ -201,6 +204,9 @@ func TestRemains(t *testing.T) {
 				require.NoError(a.t, err)
 				require.Equal(a.t, c.seq, m.Observed.Ref.Seq)
 				c.want.Found = c.name != "nothing"
+				if c.want.Held {
+					require.Equal(a.t, time.Minute, m.Observed.Ref.Grace.Std())
+				}
 				m.Observed = preflight.Observed{}
 				require.Equal(a.t, c.want, m)
 			})
@@ -215,6 +221,7 @@ func TestRemainsAreWhatThePreflightSaw(t *testing.T) {
 		require.NoError(a.t, err)
 		want := a.seen
 		want.Ref.Seq, want.Selector, want.Load = 7, nil, nil // a repair does not look for changes
+		want.Ref.Grace = new(config.Duration(time.Minute))
 		require.Equal(a.t, want, m.Observed)
 
 		a.promoting()

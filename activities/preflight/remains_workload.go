@@ -76,7 +76,7 @@ func (l *leavings) readWorkload(ctx context.Context) error {
 		return nil
 	}
 	o := &l.found.Observed
-	o.Replicas, o.Ready = replicasOf(l.workload), int(l.workload.Status.ReadyReplicas)
+	o.Replicas, o.Ready = kube.SizeOf(l.workload), int(l.workload.Status.ReadyReplicas)
 	r := l.record
 	if r == nil {
 		if l.found.Found {
@@ -85,7 +85,7 @@ func (l *leavings) readWorkload(ctx context.Context) error {
 		return nil
 	}
 	l.found.Held, l.found.Promoting = true, r.Promoting
-	o.Ref.Service, o.Ref.Ingress, o.Ref.Class, o.Ref.Isolation = r.Service, r.Ingress, r.Class, r.Isolation
+	o.Ref.Service, o.Ref.Ingress, o.Ref.Class, o.Ref.Isolation, o.Ref.Grace = r.Service, r.Ingress, r.Class, r.Isolation, r.Grace
 	o.CanaryRevision, o.StableReplicaSet, o.Baseline = r.Revision, r.Stable, r.Baseline
 	stable, err := l.cluster.LiveReplicaSet(ctx, l.req.Namespace, r.Stable)
 	if err != nil && !kube.IsType(err, kube.ErrNotFound) {
@@ -130,15 +130,8 @@ func (l *leavings) compare() {
 // replaced says whether every pod of a Deployment runs its template and is
 // available.
 func replaced(d *appsv1.Deployment) bool {
-	want, s := int32(replicasOf(d)), d.Status
+	want, s := int32(kube.SizeOf(d)), d.Status
 	return s.ObservedGeneration >= d.Generation && s.Replicas == want && s.UpdatedReplicas == want && s.AvailableReplicas == want
-}
-
-func replicasOf(d *appsv1.Deployment) int {
-	if d.Spec.Replicas == nil {
-		return 1
-	}
-	return int(*d.Spec.Replicas)
 }
 
 // readRoute reads the canary Ingress. One that cannot be read is taken to send
@@ -168,7 +161,7 @@ func (l *leavings) readCanary(context.Context) error {
 		return nil
 	}
 	d, o := &l.deployments[0], &l.found.Observed
-	l.found.Replicas = replicasOf(d)
+	l.found.Replicas = kube.SizeOf(d)
 	if o.CanaryImages == nil {
 		o.CanaryImages = workload.Images(d.Spec.Template)
 	}

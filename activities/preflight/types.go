@@ -46,6 +46,10 @@ type Observed struct {
 	Selector map[string]string `json:"selector,omitempty"`
 	// Baseline of the workload's fields.
 	Baseline release.Baseline `json:"baseline"`
+	// Autoscalers of the workload that are kept from scaling it down, and the Budget of
+	// the user that covers canary pods, so that they get none of their own.
+	Autoscalers []string `json:"autoscalers,omitempty"`
+	Budget      string   `json:"budget,omitempty"`
 	// Confirm says how changes of the route are confirmed, for people.
 	Confirm string `json:"confirm,omitempty"`
 	// Warnings that do not stop the release.

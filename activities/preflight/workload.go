@@ -29,10 +29,7 @@ func (i *inspection) findWorkload() error {
 		return fmt.Errorf("reading the cache: %w", err)
 	}
 	i.deployment, i.template = d, d.Spec.Template
-	i.replicas = 1
-	if d.Spec.Replicas != nil {
-		i.replicas = int(*d.Spec.Replicas)
-	}
+	i.replicas = kube.SizeOf(d)
 	i.baseline = workload.BaselineOf(d, i.req.Change.Current)
 	return nil
 }

@@ -75,6 +75,9 @@ type Ref struct {
 	// StableAnswer is what the probe of Confirm saw before anything was changed;
 	// nil where it was not sent.
 	StableAnswer *string `json:"stableAnswer,omitempty"`
+	// Grace is how long requests in flight may take, for the record; nil where the
+	// rollout was begun by a release that did not record it.
+	Grace *config.Duration `json:"grace,omitempty"`
 }
 
 // Isolation is the override of one label of the pod template on canary pods, so
@@ -142,6 +145,18 @@ type Record struct {
 	Class   string `json:"class"`
 	// Isolation of canary pods, for repair.
 	Isolation Isolation `json:"isolation"`
+	// Grace is how long requests in flight may take, for repair; nil where a release
+	// that did not record it has written the record.
+	Grace *config.Duration `json:"grace,omitempty"`
+}
+
+// Renew notes an operation of the rollout: a person may have edited the document
+// since the one before.
+func (r *Record) Renew(ref Ref) {
+	r.Seq = ref.Seq
+	if ref.Grace != nil {
+		r.Grace = ref.Grace
+	}
 }
 
 // Side is a revision whose pods the user's Service selects while it is narrowed.

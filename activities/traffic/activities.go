@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,7 +28,7 @@ type Activities struct {
 // and returns when every replica of the gateway has taken it. Before the write
 // it waits until the endpoints that the route needs are published. Repeated, it
 // finds the write done and confirms again. Errors that a retry cannot cure:
-// Unsupported, NotFound, Superseded, Drift.
+// Unsupported, NotFound, Superseded, Drift, Scaled.
 func (a *Activities) SetRoute(ctx context.Context, req RouteRequest) (Confirmation, error) {
 	return a.setRoute(ctx, req, lastTrail(ctx))
 }
@@ -36,7 +37,7 @@ func (a *Activities) SetRoute(ctx context.Context, req RouteRequest) (Confirmati
 func (a *Activities) setRoute(ctx context.Context, req RouteRequest, left trail) (Confirmation, error) {
 	ctx, cancel := working(ctx)
 	defer cancel()
-	adapter, err := AdapterFor(req.Ref.Class)
+	adapter, err := adapterOf(a.Gateways, req.Ref.Class)
 	if err != nil {
 		return Confirmation{}, failure(err, req.Ref)
 	}
@@ -48,14 +49,7 @@ func (a *Activities) setRoute(ctx context.Context, req RouteRequest, left trail)
 		change.before = left.Before
 	}
 	if !change.written() {
-		missing, err := a.guard(ctx, req)
-		// Whoever has waited for pods before has not written, and may not have waited
-		// for the gateway: what is there now may be what has replaced lost ones.
-		again := left.Again || req.Again
-		if err == nil && !change.back() && change.live != nil && (missing || again && change.raises()) {
-			err = a.known(ctx, change)
-		}
-		if err != nil {
+		if err := a.ready(ctx, change, left); err != nil {
 			return Confirmation{}, failure(err, req.Ref)
 		}
 	}
@@ -127,8 +121,28 @@ func (a *Activities) confirm(ctx context.Context, change *change, left trail, ou
 	return out, nil
 }
 
-// guard waits for the endpoints without which the route must not be written. It
-// reports whether some of canary were missing in the beginning.
+// ready returns when the route may be written: its endpoints are published, and the
+// gateway has those of canary where they have not been there all the time. That may
+// take long, so that what it waited for first is looked at again.
+func (a *Activities) ready(ctx context.Context, change *change, left trail) error {
+	// Whoever has waited for pods before has not written, and may not have waited
+	// for the gateway: what is there now may be what has replaced lost ones.
+	again := left.Again || change.req.Again
+	for {
+		missing, err := a.guard(ctx, change.req)
+		if err != nil || change.back() || change.live == nil || !missing && !(again && change.raises()) {
+			return err
+		}
+		if err := a.known(ctx, change); err != nil {
+			return err
+		}
+		again = false
+	}
+}
+
+// guard waits for the endpoints without which the route must not be written, as
+// long as the workload has the size that they were computed for. It reports whether
+// some of canary were missing in the beginning.
 func (a *Activities) guard(ctx context.Context, req RouteRequest) (missing bool, err error) {
 	if req.NeedCanary <= 0 && req.NeedStable <= 0 {
 		return false, nil
@@ -137,20 +151,42 @@ func (a *Activities) guard(ctx context.Context, req RouteRequest) (missing bool,
 	var progress string
 	wait := kube.Wait{
 		Namespace: ref.Namespace,
-		Topics:    []kube.Topic{kube.AboutService(ref.Service), kube.AboutService(ref.CanaryService())},
+		Topics:    []kube.Topic{kube.AboutService(ref.Service), kube.AboutService(ref.CanaryService()), kube.AboutWorkload(ref.Workload.Name)},
 		Beat:      kube.Beat(ctx),
 	}
 	err = a.Cluster.AwaitState(ctx, wait, func() (kube.State, error) {
+		d, err := a.Cluster.Deployments(ref.Namespace).Get(ref.Workload.Name)
+		if err == nil && req.Size > 0 && kube.SizeOf(d) != req.Size {
+			if err := a.Cluster.ExpectSize(ctx, ref, req.Size); err != nil {
+				return kube.State{}, err
+			}
+		}
 		canary := gateway.ReadyEndpoints(a.Cluster.SlicesOf(ref.Namespace, ref.CanaryService()))
 		stable := gateway.ReadyEndpoints(a.Cluster.SlicesOf(ref.Namespace, ref.Service))
 		missing = missing || canary < req.NeedCanary
 		progress = fmt.Sprintf("%d of %d canary endpoints and %d of %d stable endpoints are ready", canary, req.NeedCanary, stable, req.NeedStable)
+		if err == nil && stable < req.NeedStable {
+			progress += tooFew(d, req.NeedStable)
+		}
 		return kube.State{Done: canary >= req.NeedCanary && stable >= req.NeedStable, Progress: progress}, nil
 	})
 	if err != nil {
 		return missing, &unready{progress: progress, cause: err}
 	}
-	return missing, nil
+	if req.Size > 0 {
+		err = a.Cluster.ExpectSize(ctx, ref, req.Size)
+	}
+	return missing, err //nolint:wrapcheck // failure does it
+}
+
+// tooFew says what to do where the workload has been scaled so far down that the
+// endpoints which are waited for cannot come.
+func tooFew(d *appsv1.Deployment, need int) string {
+	size := kube.SizeOf(d)
+	if size >= need {
+		return ""
+	}
+	return fmt.Sprintf("; Deployment %s/%s asks for %d pods only: scale it to %d or more, or abort", d.Namespace, d.Name, size, need)
 }
 
 // known waits until the gateway has the endpoints of canary. It has had others,

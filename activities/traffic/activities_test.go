@@ -3,6 +3,8 @@ package traffic
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"testing"
 	"testing/synctest"
@@ -14,6 +16,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
+	appsv1 "k8s.io/api/apps/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -62,6 +65,98 @@ func TestSetRouteChangesByOneWrite(t *testing.T) {
 		require.Equal(t, "4", f.live().Annotations[release.AnnotationSeq])
 		require.Equal(t, "keep", f.live().Annotations["example.com/note"])
 	})
+}
+
+// TestSetRouteAfterAnUnconfirmedOne goes back to the weight that the gateway has:
+// only a header that no route before has had tells that it has not stayed behind.
+func TestSetRouteAfterAnUnconfirmedOne(t *testing.T) {
+	const lag = 30 * time.Second
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, kubetest.Ingress(), canary("r1", 3, 30))
+		_, err := f.gateway.RoundTrip(httptest.NewRequest(http.MethodGet, "/", nil))
+		require.NoError(t, err)
+		f.gateway.lag = lag
+		req := request(4, 30)
+		req.Unsure = true
+		got, err := f.set(req)
+		require.NoError(t, err)
+		require.Equal(t, LevelState, got.Level)
+		require.GreaterOrEqual(t, got.Millis, lag.Milliseconds())
+		require.Equal(t, config.ProbeHeader, f.live().Annotations[nginxHeader])
+		require.Equal(t, nonce(req.Ref), f.live().Annotations[nginxHeaderValue])
+
+		f.gateway.lag = 0
+		_, err = f.set(request(5, 30))
+		require.NoError(t, err)
+		require.NotContains(t, f.live().Annotations, nginxHeader)
+	})
+}
+
+// TestUnconfirmedRoutesByHeader have no header to spare: time has to tell.
+func TestUnconfirmedRoutesByHeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, kubetest.Ingress(), canary("r1", 3, 0))
+		req := request(4, 0)
+		req.Unsure, req.Route.Matches = true, []config.Match{{Headers: []config.ValueMatch{{Name: "x-team", Type: config.MatchExact, Value: "a"}}}}
+		change, err := f.plan(t.Context(), nginx{}, req)
+		require.NoError(t, err)
+		require.Empty(t, change.want().Nonce)
+		require.Equal(t, "x-team", change.rendered.Annotations[nginxHeader])
+		req.Route.Matches = []config.Match{{Cookies: []config.ValueMatch{{Name: "team", Type: config.MatchExact, Value: cookieAlways}}}}
+		change, err = f.plan(t.Context(), nginx{}, req)
+		require.NoError(t, err)
+		require.Equal(t, nonce(req.Ref), change.want().Nonce)
+	})
+}
+
+// TestSetRouteInTheWordsOfTheProduct is the class nginx that Higress serves: there
+// an exact value would also be met by another word, and a weight would be cut.
+func TestSetRouteInTheWordsOfTheProduct(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, kubetest.Ingress())
+		f.configure(gateway.Config{Kind: gateway.KindHigress, Grace: new(time.Second)})
+		req := request(3, 0)
+		req.Route.Matches = []config.Match{{Headers: []config.ValueMatch{{Name: "user-agent", Type: config.MatchExact, Value: "android"}}}}
+		_, err := f.set(req)
+		require.NoError(t, err)
+		require.Equal(t, "^android$", f.live().Annotations[nginxHeaderPattern])
+		require.NotContains(t, f.live().Annotations, nginxHeaderValue)
+		look := Looker{Cluster: f.Cluster, Gateways: f.Gateways}.LookAtRoute(kubetest.Ref(3))
+		require.Equal(t, req.Route, look.Route)
+
+		_, err = f.set(request(4, 53))
+		require.NoError(t, err)
+		require.Equal(t, "531", f.live().Annotations[nginxWeight])
+		require.Equal(t, "1000", f.live().Annotations[nginxWeightTotal])
+	})
+}
+
+// TestSetRouteGivesTheClassBack is a canary Ingress that somebody has taken away from
+// its gateway, by either field.
+func TestSetRouteGivesTheClassBack(t *testing.T) {
+	for name, edit := range map[string]func(k *networkingv1.Ingress){
+		"by name":       func(k *networkingv1.Ingress) { k.Spec.IngressClassName = new("other") },
+		"by annotation": func(k *networkingv1.Ingress) { k.Annotations[kube.AnnotationClass] = "other" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				base, k := kubetest.Ingress(), canary("r1", 3, 10)
+				for _, in := range []*networkingv1.Ingress{base, k} {
+					delete(in.Annotations, kube.AnnotationClass)
+					in.Spec.IngressClassName = new("nginx")
+				}
+				k.Annotations[release.AnnotationMark] = kube.Mark(k)
+				edit(k)
+				f := newFixture(t, base, k)
+				require.True(t, Looker{Cluster: f.Cluster}.LookAtRoute(kubetest.Ref(3)).Edited)
+				_, err := f.set(request(4, 10))
+				require.NoError(t, err)
+				require.Equal(t, "nginx", *f.live().Spec.IngressClassName)
+				require.NotContains(t, f.live().Annotations, kube.AnnotationClass)
+				require.False(t, Looker{Cluster: f.Cluster}.LookAtRoute(kubetest.Ref(4)).Edited)
+			})
+		})
+	}
 }
 
 func TestSetRouteRepeatedOnlyConfirms(t *testing.T) {
@@ -138,9 +233,7 @@ func TestSetRouteWaitsUntilTheGatewayKnowsNewEndpoints(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFixture(t, kubetest.Ingress(), canary("r1", 3, 0))
-				var err error
-				f.Gateways, err = gateway.New(map[string]gateway.Config{"nginx": c.config}, f.Cluster, f.gateway)
-				require.NoError(t, err)
+				f.configure(c.config)
 				f.server.Put(slice(kubetest.Namespace, "demo-canary"))
 				synctest.Wait()
 				req := request(4, 10)
@@ -184,9 +277,7 @@ func TestSetRouteWaitsAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFixture(t, kubetest.Ingress(), canary("r1", 3, c.live))
-				var err error
-				f.Gateways, err = gateway.New(map[string]gateway.Config{"nginx": {Grace: new(grace)}}, f.Cluster, f.gateway)
-				require.NoError(t, err)
+				f.configure(gateway.Config{Grace: new(grace)})
 				req := request(4, 10)
 				req.NeedCanary, req.Again, req.Unsure = 1, c.again, true
 				done := make(chan error, 1)
@@ -201,6 +292,66 @@ func TestSetRouteWaitsAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRetryFitsIntoTheLeastTime is a route after one that was not confirmed, in the
+// least time to confirm that the preflight accepts.
+func TestRetryFitsIntoTheLeastTime(t *testing.T) {
+	const grace = 5 * time.Second
+	for name, c := range map[string]struct {
+		config gateway.Config
+		absent bool // a removal has no route that could be marked
+		least  time.Duration
+	}{
+		"state": {gateway.Config{Kind: gateway.KindTraefik, Service: "edge/traefik", APIPort: "http"}, true, grace + graceMargin},
+		"grace": {gateway.Config{Grace: new(grace)}, false, 2*grace + graceMargin},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, kubetest.Ingress(), canary("r1", 3, 10))
+				f.configure(c.config)
+				req := request(4, 30)
+				req.Again, req.Unsure, req.NeedCanary, req.Absent = true, true, 1, c.absent
+				ctx, cancel := context.WithTimeout(t.Context(), c.least)
+				defer cancel()
+				_, err := f.SetRoute(ctx, req)
+				require.NoError(t, err)
+
+				req.Ref.Seq, req.Route.Weight = 5, 50
+				ctx, cancel = context.WithTimeout(t.Context(), c.least-graceMargin)
+				defer cancel()
+				_, err = f.SetRoute(ctx, req)
+				require.ErrorContains(t, err, "confirming the route")
+			})
+		})
+	}
+}
+
+// TestPodsThatAreLostWhileTheGatewayIsWaitedFor are waited for again, and so is the
+// gateway that has to know those that replace them.
+func TestPodsThatAreLostWhileTheGatewayIsWaitedFor(t *testing.T) {
+	const grace = 10 * time.Second
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, kubetest.Ingress(), canary("r1", 3, 0))
+		f.configure(gateway.Config{Grace: new(grace)})
+		publish := func(addresses ...string) { f.server.Put(slice(kubetest.Namespace, "demo-canary", addresses...)) }
+		publish()
+		synctest.Wait()
+		time.AfterFunc(time.Second, func() { publish("10.1.0.9") })
+		time.AfterFunc(5*time.Second, func() { publish() })
+		time.AfterFunc(20*time.Second, func() { publish("10.1.0.10") })
+		req := request(4, 10)
+		req.NeedCanary = 1
+		done := make(chan error, 1)
+		go func() {
+			_, err := f.set(req)
+			done <- err
+		}()
+		time.Sleep(20*time.Second + grace - time.Millisecond)
+		require.Empty(t, f.server.Writes())
+		require.NoError(t, <-done)
+		require.Equal(t, []string{"update ingresses demo-canary"}, f.server.Writes())
+	})
 }
 
 // TestSecondAttempt is told by Temporal, whatever the first one has left.
@@ -259,6 +410,64 @@ func TestSetRouteWaitsForEndpoints(t *testing.T) {
 	}
 }
 
+// sized is the workload of the fixture with n pods.
+func sized(n int32) *appsv1.Deployment {
+	d := workload("r1", false)
+	d.Spec.Replicas = &n
+	return d
+}
+
+// TestSetRouteOfAnotherSize: needs that were computed for another size of the
+// workload are not those of the requests.
+func TestSetRouteOfAnotherSize(t *testing.T) {
+	refused := func(t *testing.T, f *fixture, err error) {
+		t.Helper()
+		requireTerminal(t, err, kube.ErrScaled)
+		require.ErrorContains(t, err, "Deployment shop/demo has 6 replicas, and had 3 when this was planned")
+		size, is := kube.ScaledTo(err)
+		require.True(t, is)
+		require.Equal(t, 6, size.Pods)
+		require.NotEmpty(t, size.Version)
+		require.Empty(t, f.server.Writes())
+	}
+	planned := func(f *fixture, need int) (Confirmation, error) {
+		req := request(4, 10)
+		req.NeedCanary, req.Size = need, 3
+		return f.set(req)
+	}
+	t.Run("before", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t, kubetest.Ingress(), canary("r1", 3, 0), sized(6))
+			_, err := planned(f, 1)
+			refused(t, f, err)
+		})
+	})
+	t.Run("while endpoints are waited for", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t, kubetest.Ingress(), canary("r1", 3, 0), sized(3))
+			begun := time.Now()
+			time.AfterFunc(5*time.Second, func() { f.server.Put(sized(6)) })
+			_, err := planned(f, 2)
+			refused(t, f, err)
+			require.Equal(t, 5*time.Second, time.Since(begun), "two pods for the old size are not waited for")
+		})
+	})
+	t.Run("the size that was planned for", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t, kubetest.Ingress(), canary("r1", 3, 0), sized(3))
+			_, err := planned(f, 1)
+			require.NoError(t, err)
+		})
+	})
+	t.Run("after the write", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t, kubetest.Ingress(), canary("r1", 4, 10), sized(6))
+			_, err := planned(f, 1)
+			require.NoError(t, err, "it is confirmed; what comes next is planned for the new size")
+		})
+	})
+}
+
 func TestSetRouteSaysWhatWasMissing(t *testing.T) {
 	cases := map[string]struct {
 		prepare func(f *fixture, req *RouteRequest)
@@ -267,6 +476,10 @@ func TestSetRouteSaysWhatWasMissing(t *testing.T) {
 	}{
 		"endpoints": {func(_ *fixture, req *RouteRequest) { req.NeedCanary = 2 }, ErrUnready,
 			"setting the route of Ingress shop/demo: 1 of 2 canary endpoints and 2 of 0 stable endpoints are ready"},
+		"endpoints of a workload that was scaled down": {
+			func(f *fixture, req *RouteRequest) { f.server.Put(sized(0)); req.NeedStable = 3 }, ErrUnready,
+			"setting the route of Ingress shop/demo: 1 of 0 canary endpoints and 2 of 3 stable endpoints are ready; Deployment shop/demo asks for 0 pods only: scale it to 3 or more, or abort",
+		},
 		"gateway": {func(f *fixture, _ *RouteRequest) { f.gateway.lag = time.Hour }, ErrUnconfirmed,
 			"confirming the route of Ingress shop/demo: confirmed by 0 of 1 gateway replicas; 10.0.0.1:8080 has no canary yet"},
 	}

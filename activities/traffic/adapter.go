@@ -9,6 +9,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/activities/traffic/gateway"
 )
 
 // Adapter translates between a Route and the objects of one class of gateways.
@@ -73,6 +74,17 @@ func AdapterFor(class string) (Adapter, error) {
 	}
 	known := strings.Join(slices.Sorted(maps.Keys(adapters)), ", ")
 	return nil, &UnsupportedError{Class: class, Field: "class", Reason: "is not a known class of gateways: use one of " + known}
+}
+
+// adapterOf returns the adapter of the product that serves a class, as far as the
+// worker knows it: Higress reads the annotations of ingress-nginx in another way,
+// whatever its class is called. Gateways may be nil.
+func adapterOf(gateways *gateway.Gateways, class string) (Adapter, error) {
+	adapter, err := AdapterFor(class)
+	if err == nil && gateways != nil && gateways.Kind(class) == gateway.KindHigress {
+		return higress{}, nil
+	}
+	return adapter, err
 }
 
 // UnsupportedError says that a class of gateways cannot express a part of a

@@ -14,6 +14,7 @@ import (
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/traffic/gateway"
+	"sluice.dev/sluice/config"
 )
 
 // change is one write of the canary Ingress, decided on but not made.
@@ -42,7 +43,7 @@ type change struct {
 func (a *Activities) plan(ctx context.Context, adapter Adapter, req RouteRequest) (*change, error) {
 	ref := req.Ref
 	c := &change{req: req, adapter: adapter, probing: a.probing(ref)}
-	if c.probing && !req.Absent {
+	if (c.probing || a.doubtful(req)) && !req.Absent {
 		c.req.Route.Nonce = nonce(ref)
 		req = c.req
 	}
@@ -132,6 +133,7 @@ func (c *change) apply(ingress *networkingv1.Ingress) {
 	if c.rendered != nil {
 		// The user's Ingress may have got other paths since.
 		next.Spec = *c.rendered.Spec.DeepCopy()
+		delete(next.Annotations, kube.AnnotationClass)
 		maps.Copy(next.Annotations, c.rendered.Annotations)
 	}
 	c.mark(next)
@@ -144,6 +146,9 @@ func (c *change) want() gateway.Want {
 	want.Level = c.req.Ref.Confirm.Level
 	want.Weight, want.Matches, want.Absent = c.req.Route.Weight, c.req.Route.Matches, c.req.Absent
 	want.Unsure = c.req.Unsure
+	if header := headerOf(c.req.Route); header.Name == config.ProbeHeader {
+		want.Nonce = header.Value
+	}
 	// The route that is guarded and sends no request makes the canary known.
 	want.Backed = c.req.NeedCanary > 0 && c.back() && !c.req.Absent
 	return want

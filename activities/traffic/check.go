@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/traffic/gateway"
 	"sluice.dev/sluice/config"
@@ -51,7 +52,7 @@ type Finding struct {
 	StableAnswer *string
 }
 
-// graceMargin is what the time to confirm must be longer than a grace.
+// graceMargin is what the time to confirm must be longer than the graces in it.
 const graceMargin = 2 * time.Second
 
 // CheckRoute renders every step, looks for paths that a canary would take
@@ -82,7 +83,7 @@ func (f *Finding) object(object, problem, remedy string) {
 
 // render makes sure that the gateway can express every route of the rollout.
 func (c Checker) render(f *Finding, in Check, level gateway.Level) {
-	adapter, err := AdapterFor(in.Ref.Class)
+	adapter, err := adapterOf(c.Gateways, in.Ref.Class)
 	if err != nil {
 		f.object("trafficRoutings[].ingress.classType", err.Error(), "name a class that is supported")
 		return
@@ -140,7 +141,7 @@ func shadowed(gateways *gateway.Gateways, ref release.Ref, base *networkingv1.In
 		return nil
 	}
 	sameClass := slices.DeleteFunc(slices.Clone(all), func(other *networkingv1.Ingress) bool {
-		return classOf(other) != classOf(base)
+		return kube.ClassOf(other) != kube.ClassOf(base)
 	})
 	var texts []string
 	for _, shadow := range gateway.Shadowed(base, ref.Service, matches, sameClass) {
@@ -149,22 +150,22 @@ func shadowed(gateways *gateway.Gateways, ref release.Ref, base *networkingv1.In
 	return texts
 }
 
-// classOf returns the class that an Ingress names.
-func classOf(in *networkingv1.Ingress) string {
-	if class := in.Annotations[annotationClass]; class != "" || in.Spec.IngressClassName == nil {
-		return class
-	}
-	return *in.Spec.IngressClassName
-}
-
-// enoughTime refuses a time to confirm that is over before a grace is.
+// enoughTime refuses a time to confirm in which a route that follows one which was
+// not confirmed could never be: every retry would fail as the first try did. There
+// the state of a removal, or of a route by header, proves nothing before a grace is
+// over, and where no state is read, one more is waited before the route is written,
+// for pods that may be new.
 func (c Checker) enoughTime(f *Finding, in Check, level gateway.Level) {
 	grace, limit := c.Gateways.Grace(in.Ref.Class), in.Rollout.Traffic.ConfirmTimeout.Std()
-	if level == gateway.LevelState || limit == 0 || limit >= grace+graceMargin {
+	longest := grace
+	if level != gateway.LevelState {
+		longest += grace
+	}
+	if limit == 0 || limit >= longest+graceMargin {
 		return
 	}
-	f.object("trafficRoutings[].confirmTimeout", fmt.Sprintf("%s is over before the gateway has certainly taken a change, after %s", limit, grace),
-		fmt.Sprintf("write at least %s", grace+graceMargin))
+	f.object("trafficRoutings[].confirmTimeout", fmt.Sprintf("%s is over before the gateway has certainly taken a change that follows an unconfirmed one, after %s", limit, longest),
+		fmt.Sprintf("write at least %s", longest+graceMargin))
 }
 
 // tryProbe asks stable, which must answer, and not as canary would.

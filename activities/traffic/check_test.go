@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/kube/kubetest"
 	"sluice.dev/sluice/activities/traffic/gateway"
 	"sluice.dev/sluice/config"
@@ -34,11 +35,15 @@ func probeOf(probe config.Probe) func(*Check) {
 	return func(in *Check) { in.Ref.Confirm.Probe = &probe }
 }
 
+func confirmTimeout(d time.Duration) func(*Check) {
+	return func(in *Check) { in.Rollout.Traffic.ConfirmTimeout = config.Duration(d) }
+}
+
 // longer is an Ingress of another Service with a rule that is longer than that of
 // the fixtures, and shorter than that of their canary by header.
 func longer(class string) *networkingv1.Ingress {
 	other := kubetest.Ingress()
-	other.Name, other.Annotations[annotationClass] = "other", class
+	other.Name, other.Annotations[kube.AnnotationClass] = "other", class
 	other.Spec.Rules[0].Host = "a.b"
 	other.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Name = "other"
 	return other
@@ -92,6 +97,10 @@ func TestCheckRoute(t *testing.T) {
 			in.Ref.Class = ClassHigress
 			in.All = append(in.All, otherWay(nil))
 		}), gateway: gateways{Kind: gateway.KindHigress}, object: "Ingress shop/other", problem: "it routes to Service demo too"},
+		"another Ingress of the Service, by Higress with class nginx": {in: check(func(in *Check) { in.All = append(in.All, otherWay(nil)) }),
+			gateway: gateways{Kind: gateway.KindHigress}, object: "Ingress shop/other", problem: "it routes to Service demo too"},
+		"a weight beside a match, by Higress with class nginx": {in: check(func(in *Check) { in.Rollout.Steps[1].Weight = new(20) }),
+			gateway: gateways{Kind: gateway.KindHigress}, object: "step 2", problem: `class "higress": weight would be ignored beside a match`},
 		"the default backend": {in: check(func(in *Check) {
 			in.Ingress.Spec.DefaultBackend = &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: in.Ref.Service}}
 		}), gateway: gateways{Kind: gateway.KindTraefik}, object: "Ingress shop/demo spec.defaultBackend", problem: "no canary takes requests of a default backend"},
@@ -100,10 +109,13 @@ func TestCheckRoute(t *testing.T) {
 		}), gateway: gateways{Kind: gateway.KindNginx}, confirm: "grace: 10s after each change"},
 		"pinned state": {in: check(func(in *Check) { in.Ref.Confirm.Level = LevelState }), gateway: gateways{Kind: gateway.KindNginx},
 			object: "trafficRoutings[].confirm.level: state", problem: "has no state API"},
-		"too little time": {in: check(func(in *Check) { in.Rollout.Traffic.ConfirmTimeout = config.Duration(10 * time.Second) }), gateway: gateways{Kind: gateway.KindNginx},
-			object: "trafficRoutings[].confirmTimeout", problem: "10s is over before the gateway has certainly taken a change, after 10s"},
-		"enough time": {in: check(func(in *Check) { in.Rollout.Traffic.ConfirmTimeout = config.Duration(12 * time.Second) }), gateway: gateways{Kind: gateway.KindNginx},
-			confirm: "grace: 10s after each change"},
+		"too little time": {in: check(confirmTimeout(21 * time.Second)), gateway: gateways{Kind: gateway.KindNginx},
+			object: "trafficRoutings[].confirmTimeout", problem: "21s is over before the gateway has certainly taken a change that follows an unconfirmed one, after 20s"},
+		"enough time": {in: check(confirmTimeout(22 * time.Second)), gateway: gateways{Kind: gateway.KindNginx}, confirm: "grace: 10s after each change"},
+		"too little time to retry by state": {in: check(confirmTimeout(6 * time.Second)), gateway: gateways{Kind: gateway.KindTraefik, Service: "edge/traefik", APIPort: "http"},
+			object: "trafficRoutings[].confirmTimeout", problem: "6s is over before the gateway has certainly taken a change that follows an unconfirmed one, after 5s"},
+		"enough time by state": {in: check(confirmTimeout(7 * time.Second)), gateway: gateways{Kind: gateway.KindTraefik, Service: "edge/traefik", APIPort: "http"},
+			confirm: "state: the API of every replica of edge/traefik"},
 		"probe":        {in: check(probeOf(config.Probe{Header: "X-Version", Equals: "{tag}"})), stable: "v1", confirm: "probe: requests through every replica of edge/traefik"},
 		"whatever":     {in: check(probeOf(config.Probe{})), stable: "v1", confirm: "probe: requests through every replica of edge/traefik"},
 		"same answer":  {in: check(probeOf(config.Probe{Contains: "{tag:main}"})), stable: "is v2 now", object: "the probe of the body", problem: `stable answers "is v2 now" already`},

@@ -30,7 +30,7 @@ func (e Endpoints) ConfirmServiceEndpoints(ctx context.Context, ref release.Ref)
 // SeesEndpoints reports whether the list of endpoints that the gateway has is
 // read, or only time tells.
 func (e Endpoints) SeesEndpoints(ref release.Ref) bool {
-	return e.Gateways.Best(ref.Class, ref.Confirm.Level, ref.Confirm.Probe) == LevelState
+	return levelOf(e.Gateways, ref) == LevelState
 }
 
 func (e Endpoints) confirm(ctx context.Context, ref release.Ref) (Confirmation, error) {

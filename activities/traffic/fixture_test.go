@@ -21,6 +21,7 @@ import (
 	"sluice.dev/sluice/activities/kube/kubetest"
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/traffic/gateway"
+	"sluice.dev/sluice/config"
 )
 
 // fixture is a cluster with the Ingress shop/demo, two stable and one canary
@@ -45,13 +46,18 @@ func newFixture(t *testing.T, objects ...runtime.Object) *fixture {
 	}
 	f := &fixture{t: t, server: server, gateway: &fakeGateway{server: server}}
 	f.gateway.known = f.gateway.now()
-	f.gateway.weight = f.gateway.known
-	cluster := kubetest.Cluster(t, server)
-	configs := map[string]gateway.Config{"nginx": {Kind: gateway.KindTraefik, Service: "edge/traefik", APIPort: "http"}}
-	gateways, err := gateway.New(configs, cluster, f.gateway)
-	require.NoError(t, err)
-	f.Activities = &Activities{Cluster: cluster, Gateways: gateways}
+	f.gateway.used = f.gateway.known
+	f.Activities = &Activities{Cluster: kubetest.Cluster(t, server)}
+	f.configure(gateway.Config{Kind: gateway.KindTraefik, Service: "edge/traefik", APIPort: "http"})
 	return f
+}
+
+// configure gives the class of the Ingress another gateway.
+func (f *fixture) configure(c gateway.Config) {
+	f.t.Helper()
+	var err error
+	f.Gateways, err = gateway.New(map[string]gateway.Config{"nginx": c}, f.Cluster, f.gateway)
+	require.NoError(f.t, err)
 }
 
 // workload is the Deployment on which a rollout is open; no rollout has no ID.
@@ -112,40 +118,48 @@ func request(seq int64, weight int) RouteRequest {
 type fakeGateway struct {
 	server *kubetest.Server
 	lag    time.Duration
-	// weight in use, the one that is known, and since when it is.
-	weight  string
-	known   string
+	// used is the route in use; the one that is known is so since a time.
+	used    shown
+	known   shown
 	changed time.Time
 }
+
+// shown is a route as the API shows it: its weight, empty where there is none, and
+// the value of the probe's header.
+type shown struct{ weight, nonce string }
 
 func (g *fakeGateway) RoundTrip(req *http.Request) (*http.Response, error) {
 	if now := g.now(); now != g.known {
 		g.known, g.changed = now, time.Now()
 	}
 	if time.Since(g.changed) >= g.lag {
-		g.weight = g.known
+		g.used = g.known
 	}
 	return g.answer(req.URL.Path), nil
 }
 
-// now is the weight of the canary Ingress, empty if there is none.
-func (g *fakeGateway) now() string {
+// now is the route of the canary Ingress.
+func (g *fakeGateway) now() shown {
 	k, err := g.server.Tracker().Get(networkingv1.SchemeGroupVersion.WithResource("ingresses"), kubetest.Namespace, "demo-canary")
 	if ingress, ok := k.(*networkingv1.Ingress); ok && err == nil {
-		return ingress.Annotations[nginxWeight]
+		return shown{ingress.Annotations[nginxWeight], ingress.Annotations[nginxHeaderValue]}
 	}
-	return ""
+	return shown{}
 }
 
 func (g *fakeGateway) answer(path string) *http.Response {
 	const stable = "/api/http/services/shop-demo-demo-80"
 	var weight int
-	_, _ = fmt.Sscan(g.weight, &weight)
+	_, _ = fmt.Sscan(g.used.weight, &weight)
 	bodies := map[string]string{stable + "@kubernetesingressnginx": servers("10.1.0.1", "10.1.0.2")}
-	if g.weight != "" {
+	if g.used.weight != "" {
 		bodies[stable+"-canary@kubernetesingressnginx"] = servers("10.1.0.9")
 		bodies[stable+"-wrr@kubernetesingressnginx"] = fmt.Sprintf(`{"weighted":{"services":[
 			{"name":"shop-demo-demo-80","weight":%d},{"name":"shop-demo-demo-80-canary","weight":%d}]}}`, 100-weight, weight)
+	}
+	if g.used.nonce != "" {
+		bodies["/api/http/routers/shop-demo-rule-0-path-0-canary@kubernetesingressnginx"] = fmt.Sprintf(
+			`{"status":"enabled","rule":"(Path(\"/\")) && (Header(\"%s\", \"%s\"))"}`, config.ProbeHeader, g.used.nonce)
 	}
 	if body, ok := bodies[path]; ok {
 		return response(http.StatusOK, body)

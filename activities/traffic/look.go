@@ -34,7 +34,8 @@ type Look struct {
 type Looker struct {
 	// Cluster whose cache is read.
 	Cluster *kube.Cluster
-	// Gateways say which product reads the routes; nil looks for no shadows.
+	// Gateways say which product reads the routes; nil goes by their class, and
+	// looks for no shadows.
 	Gateways *gateway.Gateways
 }
 
@@ -49,7 +50,7 @@ func (l Looker) LookAtRoute(ref release.Ref) Look {
 		return look
 	}
 	look.Ingress, look.Edited = canary, kube.Edited(canary)
-	adapter, err := AdapterFor(ref.Class)
+	adapter, err := adapterOf(l.Gateways, ref.Class)
 	if err != nil {
 		return look
 	}

@@ -16,10 +16,6 @@ import (
 // Where these differ it accepts only what both understand alike.
 type nginx struct{}
 
-// annotationClass is the old way to name an Ingress class; gateways still read
-// it and the canary Ingress must be of the same class as the user's.
-const annotationClass = "kubernetes.io/ingress.class"
-
 // Capabilities is the row of ingress-nginx in the matrix, with the worse of both
 // implementations in every column.
 func (nginx) Capabilities() Capabilities {
@@ -52,8 +48,8 @@ func (n nginx) Render(base *networkingv1.Ingress, ref release.Ref, route Route) 
 	if base.Spec.IngressClassName != nil {
 		name := *base.Spec.IngressClassName
 		canary.Spec.IngressClassName = &name
-	} else if class, ok := base.Annotations[annotationClass]; ok {
-		canary.Annotations = map[string]string{annotationClass: class}
+	} else if class, ok := base.Annotations[kube.AnnotationClass]; ok {
+		canary.Annotations = map[string]string{kube.AnnotationClass: class}
 	}
 	return n.Reroute(canary, ref, route)
 }

@@ -11,6 +11,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
 
+	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/config"
 )
@@ -85,15 +86,15 @@ func TestRerouteLeavesNothingOfTheOldRoute(t *testing.T) {
 	live.Namespace, live.Name, live.ResourceVersion = "default", "demo-canary", "5"
 	live.Labels = map[string]string{"team": "shop"}
 	live.Annotations = map[string]string{
-		annotationClass:    "nginx",
-		"example.com/note": "keep",
-		nginxCanary:        "true", nginxWeight: "30", nginxWeightTotal: "1000",
+		kube.AnnotationClass: "nginx",
+		"example.com/note":   "keep",
+		nginxCanary:          "true", nginxWeight: "30", nginxWeightTotal: "1000",
 		nginxHeader: "a", nginxHeaderPattern: "x.*", nginxHeaderValue: "x", nginxCookie: "c",
 	}
 	got, err := nginx{}.Reroute(live, demoRef("demo"), Route{})
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{
-		annotationClass:       "nginx",
+		kube.AnnotationClass:  "nginx",
 		"example.com/note":    "keep",
 		nginxCanary:           "true",
 		nginxWeight:           "0",

@@ -18,8 +18,20 @@ import (
 
 // probing reports whether changes of a release are confirmed by probes.
 func (a *Activities) probing(ref release.Ref) bool {
-	return a.Gateways.Best(ref.Class, ref.Confirm.Level, ref.Confirm.Probe) == gateway.LevelProbe &&
+	return levelOf(a.Gateways, ref) == gateway.LevelProbe &&
 		a.Gateways.Available(ref.Class, gateway.LevelProbe, ref.Confirm.Probe) == ""
+}
+
+// doubtful reports whether a replica that shows a route could be told from one that
+// still shows it from before a change which was not confirmed only by a header that
+// no route before has had.
+func (a *Activities) doubtful(req RouteRequest) bool {
+	return req.Unsure && levelOf(a.Gateways, req.Ref) == gateway.LevelState
+}
+
+// levelOf returns the level that changes of a release are confirmed by.
+func levelOf(gateways *gateway.Gateways, ref release.Ref) gateway.Level {
+	return gateways.Best(ref.Class, ref.Confirm.Level, ref.Confirm.Probe)
 }
 
 // probe is how the gateway can be seen to follow a change; nil where the document

@@ -32,6 +32,10 @@ type RouteRequest struct {
 	// before the write; it is refused (retried) until they are.
 	NeedCanary int `json:"needCanary,omitempty"`
 	NeedStable int `json:"needStable,omitempty"`
+	// Size is how many pods the workload had when both were computed: where it has
+	// another size now, nothing is written, and the error is of type Scaled. 0 does
+	// not look.
+	Size int `json:"size,omitempty"`
 	// Unsure says that the route before was not confirmed, so that earlier ones
 	// may be in force too.
 	Unsure bool `json:"unsure,omitempty"`

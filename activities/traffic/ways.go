@@ -3,6 +3,7 @@ package traffic
 import (
 	"fmt"
 
+	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/traffic/gateway"
 )
 
@@ -13,14 +14,14 @@ const annotationAffinity = nginxPrefix + "affinity"
 // ways refuses a Service that gets requests by a way on which the canary route
 // says nothing: while its pods are replaced, those requests would go on to them.
 func (c Checker) ways(f *Finding, in Check) {
-	adapter, err := AdapterFor(in.Ref.Class)
+	adapter, err := adapterOf(c.Gateways, in.Ref.Class)
 	kind := c.Gateways.Kind(in.Ref.Class)
 	if err != nil || kind == gateway.KindNone {
 		return // render has said so, or there is no gateway
 	}
 	can := adapter.Capabilities()
 	for _, ingress := range in.All {
-		if ingress.Namespace != in.Ref.Namespace || classOf(ingress) != classOf(in.Ingress) || ingress.Annotations[nginxCanary] == "true" {
+		if ingress.Namespace != in.Ref.Namespace || kube.ClassOf(ingress) != kube.ClassOf(in.Ingress) || ingress.Annotations[nginxCanary] == "true" {
 			continue
 		}
 		object := fmt.Sprintf("Ingress %s/%s", ingress.Namespace, ingress.Name)

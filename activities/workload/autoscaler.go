@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	scalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/release"
@@ -35,12 +37,16 @@ func (a *Activities) freeze(ctx context.Context, ref release.Ref) (warnings []st
 	return warnings, nil
 }
 
-// thaw gives the autoscalers of the workload their own behavior back. It returns
-// what somebody has changed meanwhile and what therefore stays.
+// thaw gives the autoscalers that the rollout has frozen their own behavior back,
+// whatever they scale now. It returns what somebody has changed meanwhile, or does
+// not let be written, and what therefore stays.
 func (a *Activities) thaw(ctx context.Context, ref release.Ref) (kept []string, err error) {
-	for _, h := range a.Cluster.AutoscalersOf(ref.Namespace, ref.Workload.Name) {
+	for _, h := range a.frozen(ref) {
 		changed, err := a.thawOne(ctx, ref, h)
-		if err != nil && !kube.IsType(err, kube.ErrNotFound) && !kube.IsType(err, kube.ErrForbidden) {
+		switch {
+		case kube.IsType(err, kube.ErrForbidden) && carriesRecord(h, ref):
+			changed = fmt.Sprintf("%s does not scale down: set spec.behavior.scaleDown.selectPolicy as you want it and remove the annotation %s: %v", autoscalerName(h), release.AnnotationRelease, err)
+		case err != nil && !kube.IsType(err, kube.ErrNotFound) && !kube.IsType(err, kube.ErrForbidden):
 			return kept, err
 		}
 		if changed != "" {
@@ -50,20 +56,45 @@ func (a *Activities) thaw(ctx context.Context, ref release.Ref) (kept []string, 
 	return kept, nil
 }
 
+// frozen returns the autoscalers that the rollout may have frozen: those of the
+// workload, of which the cache may not know the record yet, and those that scale
+// something else since then.
+func (a *Activities) frozen(ref release.Ref) []*scalingv2.HorizontalPodAutoscaler {
+	// The cache cannot fail to list.
+	all, _ := a.Cluster.HorizontalPodAutoscalers(ref.Namespace).List(labels.Everything())
+	return slices.DeleteFunc(all, func(h *scalingv2.HorizontalPodAutoscaler) bool {
+		return !kube.Scales(h, ref.Workload.Name) && !carriesRecord(h, ref)
+	})
+}
+
+// carriesRecord says whether an autoscaler has a record of the rollout.
+func carriesRecord(h *scalingv2.HorizontalPodAutoscaler, ref release.Ref) bool {
+	record, err := kube.AutoscalerRecordOf(h)
+	return err == nil && record != nil && record.ID == ref.ID
+}
+
 func (a *Activities) thawOne(ctx context.Context, ref release.Ref, h *scalingv2.HorizontalPodAutoscaler) (changed string, err error) {
-	ours := false
 	err = a.Cluster.EditAutoscaler(ctx, h.Namespace, h.Name, func(h *scalingv2.HorizontalPodAutoscaler) (p kube.Patch, err error) {
 		p, changed, err = thawPatch(h, ref)
-		ours = ours || len(p) > 0
 		return p, err
 	})
-	if err != nil || !ours {
+	if err != nil {
 		return changed, err
 	}
-	// In a write of its own, because every write of a field makes an entry.
+	// In a write of its own, because every write of a field makes an entry. It is
+	// looked at whoever has removed the record: an attempt before this one may have
+	// died between the two.
 	return changed, a.Cluster.EditAutoscaler(ctx, h.Namespace, h.Name, func(h *scalingv2.HorizontalPodAutoscaler) (kube.Patch, error) {
+		if h.Annotations[release.AnnotationRelease] != "" {
+			return nil, nil // another rollout's, and so is the entry
+		}
 		return disown(h.ManagedFields), nil
 	})
+}
+
+// Freezes says that an autoscaler is kept from scaling down: it is not already.
+func Freezes(h *scalingv2.HorizontalPodAutoscaler) bool {
+	return scaleDownOf(h) != scalingv2.DisabledPolicySelect
 }
 
 // policyPath leads to the field that is changed.

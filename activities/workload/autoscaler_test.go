@@ -151,3 +151,70 @@ func TestAutoscalerWithoutRights(t *testing.T) {
 		require.Empty(t, b.letGo().Kept)
 	})
 }
+
+// ownEntry is what a write of the worker leaves among the managers of fields.
+var ownEntry = metav1.ManagedFieldsEntry{Manager: release.FieldManager, Operation: metav1.ManagedFieldsOperationUpdate}
+
+// TestAutoscalerDisownedAfterACrash is a worker that died when it had given the
+// behavior back and had yet to remove its entry.
+func TestAutoscalerDisownedAfterACrash(t *testing.T) {
+	for name, c := range map[string]struct {
+		record string
+		left   int
+	}{
+		"no record":         {"", 0},
+		"another rollout's": {`{"id":"r0","workflowId":"w0"}`, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBench(t, 3, func(b *bench) {
+				_, err := b.holdFrozen(1)
+				require.NoError(t, err)
+				h := autoscaler(t, "demo", minimum)
+				h.ManagedFields = []metav1.ManagedFieldsEntry{ownEntry}
+				if c.record != "" {
+					h.Annotations = map[string]string{release.AnnotationRelease: c.record}
+				}
+				b.server.Put(h)
+				b.letGo()
+				h, err = b.server.AutoscalingV2().HorizontalPodAutoscalers(kubetest.Namespace).Get(t.Context(), "auto", metav1.GetOptions{})
+				require.NoError(t, err)
+				require.Len(t, h.ManagedFields, c.left)
+			})
+		})
+	}
+}
+
+// TestAutoscalerOfAnotherTarget was frozen with the workload and scales another one
+// in the end.
+func TestAutoscalerOfAnotherTarget(t *testing.T) {
+	onBench(t, 3, func(b *bench) {
+		b.server.Put(autoscaler(t, "demo", minimum))
+		synctest.Wait()
+		_, err := b.holdFrozen(1)
+		require.NoError(t, err)
+		_, marks := b.behaviorNow()
+		h := autoscaler(t, "other", frozen)
+		h.Annotations = marks
+		b.server.Put(h)
+		require.Empty(t, b.letGo().Kept)
+		now, marks := b.behaviorNow()
+		require.Equal(t, minimum, now)
+		require.Empty(t, marks)
+	})
+}
+
+// TestAutoscalerThatStaysFrozen is told in the end, with what to do about it.
+func TestAutoscalerThatStaysFrozen(t *testing.T) {
+	onBench(t, 3, func(b *bench) {
+		b.server.Put(autoscaler(t, "demo", ""))
+		synctest.Wait()
+		_, err := b.holdFrozen(1)
+		require.NoError(t, err)
+		b.server.PrependReactor("patch", "horizontalpodautoscalers", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "horizontalpodautoscalers"}, "auto", errors.New("no"))
+		})
+		kept := b.letGo().Kept
+		require.Len(t, kept, 1)
+		require.Contains(t, kept[0], "HorizontalPodAutoscaler shop/auto does not scale down: set spec.behavior.scaleDown.selectPolicy as you want it and remove the annotation sluice.dev/release: ")
+	})
+}

@@ -3,6 +3,9 @@ package workload
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -56,24 +59,31 @@ func (a *Activities) EnsureCanary(ctx context.Context, req CanaryRequest) (Pods,
 // evicts no pod that has two, so that the drain of a node would wait for the end
 // of the rollout.
 func (a *Activities) ensureBudget(ctx context.Context, req CanaryRequest, held *appsv1.Deployment) error {
-	pods := labels.Set(CanaryTemplate(held.Spec.Template, req).Labels)
-	budgets, err := a.Cluster.Budgets(req.Ref.Namespace).List(labels.Everything())
-	if err != nil {
-		return fmt.Errorf("listing PodDisruptionBudgets: %w", err)
+	if Budget(a.Cluster, req.Ref, CanaryTemplate(held.Spec.Template, req).Labels) != "" {
+		return nil
 	}
-	for _, b := range budgets {
-		if b.Labels[release.LabelRollout] == req.Ref.ID {
-			continue
-		}
-		// One that cannot be read would not have been stored.
-		if s, err := metav1.LabelSelectorAsSelector(b.Spec.Selector); err == nil && s.Matches(pods) {
-			return nil
-		}
-	}
-	_, _, err = a.Cluster.EnsureBudget(ctx, req.Ref, req.Ref.CanaryBudget(), kube.Own{TrustCache: true}, func(b *policyv1.PodDisruptionBudget) {
+	_, _, err := a.Cluster.EnsureBudget(ctx, req.Ref, req.Ref.CanaryBudget(), kube.Own{TrustCache: true}, func(b *policyv1.PodDisruptionBudget) {
 		shapeBudget(b, req.Ref)
 	})
 	return err
+}
+
+// Budget names the PodDisruptionBudget of the user that selects canary pods, which have
+// these labels; empty where none does.
+func Budget(cluster *kube.Cluster, ref release.Ref, canary map[string]string) string {
+	// The cache cannot fail to list.
+	budgets, _ := cluster.Budgets(ref.Namespace).List(labels.Everything())
+	slices.SortFunc(budgets, func(a, b *policyv1.PodDisruptionBudget) int { return strings.Compare(a.Name, b.Name) })
+	for _, b := range budgets {
+		if b.Labels[release.LabelRollout] == ref.ID {
+			continue
+		}
+		// One that cannot be read would not have been stored.
+		if s, err := metav1.LabelSelectorAsSelector(b.Spec.Selector); err == nil && s.Matches(labels.Set(canary)) {
+			return b.Name
+		}
+	}
+	return ""
 }
 
 // holds fails unless the workload carries a revision.
@@ -129,7 +139,9 @@ func shapeBudget(b *policyv1.PodDisruptionBudget, ref release.Ref) {
 func shapeDeployment(d *appsv1.Deployment, held *appsv1.Deployment, req CanaryRequest) {
 	d.Spec.Replicas = new(int32(req.Replicas))
 	d.Spec.Selector = &metav1.LabelSelector{MatchLabels: selector(req.Ref)}
-	d.Spec.Template = CanaryTemplate(held.Spec.Template, req)
+	if want := CanaryTemplate(held.Spec.Template, req); !req.Serving || !runsRevision(d.Spec.Template, want, req) {
+		d.Spec.Template = want
+	}
 	d.Spec.MinReadySeconds = held.Spec.MinReadySeconds
 	d.Spec.ProgressDeadlineSeconds = held.Spec.ProgressDeadlineSeconds
 	d.Spec.RevisionHistoryLimit = new(int32(0))
@@ -138,6 +150,20 @@ func shapeDeployment(d *appsv1.Deployment, held *appsv1.Deployment, req CanaryRe
 		Type:          appsv1.RollingUpdateDeploymentStrategyType,
 		RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: new(intstr.FromInt32(0)), MaxSurge: new(intstr.FromString(canarySurge))},
 	}
+}
+
+// runsRevision says that pods of a template are canary pods of the revision: our
+// labels and its images. Somebody may have restarted them or set a variable, the
+// document may have other metadata now, or a new release another template: that waits
+// until they have no requests.
+func runsRevision(live, want corev1.PodTemplateSpec, req CanaryRequest) bool {
+	ours := CanaryTemplate(corev1.PodTemplateSpec{}, CanaryRequest{Ref: req.Ref, Revision: req.Revision}).Labels
+	for key, value := range ours {
+		if live.Labels[key] != value {
+			return false
+		}
+	}
+	return maps.Equal(Images(live), Images(want))
 }
 
 // CanaryTemplate returns the held template with the labels of canary pods. The

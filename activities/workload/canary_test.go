@@ -119,6 +119,53 @@ func TestCanaryIsRepairedAfterDrift(t *testing.T) {
 	}
 }
 
+// TestCanaryThatServesIsNotReplaced: what somebody has changed on its template, or the
+// document says otherwise now, waits until its pods have no requests.
+func TestCanaryThatServesIsNotReplaced(t *testing.T) {
+	restarted := func(d *appsv1.Deployment) {
+		d.Spec.Template.Annotations = map[string]string{"kubectl.kubernetes.io/restartedAt": "now"}
+	}
+	cases := map[string]struct {
+		serving bool
+		edit    func(d *appsv1.Deployment)
+		kept    bool
+	}{
+		"restarted":                   {true, restarted, true},
+		"restarted, without requests": {false, restarted, false},
+		"a variable": {true, func(d *appsv1.Deployment) {
+			d.Spec.Template.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "A", Value: "b"}}
+		}, true},
+		"another image": {true, func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "version:v3" }, false},
+		"labels by which the Service would find its pods": {true, func(d *appsv1.Deployment) { d.Spec.Template.Labels["app"] = "demo" }, false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			onBench(t, 3, func(b *bench) {
+				v2 := b.hold(1, "v2")
+				b.canary(2, v2, 1)
+				d := b.canaryDeployment().DeepCopy()
+				c.edit(d)
+				edited := d.Spec.Template
+				b.server.Put(d)
+				synctest.Wait()
+				_, err := b.EnsureCanary(b.t.Context(), workload.CanaryRequest{
+					Ref: kubetest.Ref(3), Revision: v2, Replicas: 2, Serving: c.serving, Metadata: config.Metadata{Labels: map[string]string{"tier": "beta"}},
+				})
+				require.NoError(t, err)
+				after := b.canaryDeployment()
+				require.EqualValues(t, 2, *after.Spec.Replicas)
+				if c.kept {
+					require.Equal(t, edited, after.Spec.Template)
+					return
+				}
+				require.NotEqual(t, edited, after.Spec.Template)
+				require.Equal(t, "beta", after.Spec.Template.Labels["tier"])
+				require.Equal(t, "version:v2", after.Spec.Template.Spec.Containers[0].Image)
+			})
+		})
+	}
+}
+
 func TestCanaryRefuses(t *testing.T) {
 	cases := []struct {
 		name   string

@@ -3,6 +3,7 @@ package workload_test
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
@@ -13,6 +14,7 @@ import (
 	"sluice.dev/sluice/activities/kube/kubetest"
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/activities/workload"
+	"sluice.dev/sluice/config"
 )
 
 func TestHoldIsOneWrite(t *testing.T) {
@@ -37,6 +39,23 @@ func TestHoldIsOneWrite(t *testing.T) {
 		require.Nil(t, r.Baseline.Paused)
 		require.False(t, r.Promoting)
 		require.Equal(t, "demo-canary", r.Isolation.Value)
+	})
+}
+
+// TestRecordKeepsTheGrace for a repair that knows no document. A later operation brings
+// what the document has become.
+func TestRecordKeepsTheGrace(t *testing.T) {
+	onBench(t, 3, func(b *bench) {
+		req := b.holdRequest(1, image("v2"))
+		req.Ref.Grace = new(config.Duration(time.Minute))
+		held, err := b.HoldRevision(b.t.Context(), req)
+		require.NoError(t, err)
+		require.Equal(t, time.Minute, b.record().Grace.Std())
+		edited := promote(2, held.Revision)
+		edited.Ref.Grace = new(config.Duration(2 * time.Minute))
+		_, err = b.PromoteStable(b.t.Context(), edited)
+		require.NoError(t, err)
+		require.Equal(t, 2*time.Minute, b.record().Grace.Std())
 	})
 }
 

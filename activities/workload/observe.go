@@ -80,7 +80,7 @@ func (a *Activities) awaitRevision(ctx context.Context, ref release.Ref, version
 			return nil, kube.Terminal(kube.ErrDrift, "replacing pods of %s: somebody changed its template to revision %s meanwhile", name(d), Revision(d.Spec.Template))
 		}
 		checked = d.Generation
-		s := &side{label: "new", want: int(replicas(d)), observed: complete(d), failure: conditionTrouble(d)}
+		s := &side{label: "new", want: kube.SizeOf(d), observed: complete(d), failure: conditionTrouble(d)}
 		for _, rs := range a.Cluster.ReplicaSetsOf(d) {
 			if _, ok := known[rs.UID]; !ok && len(rs.Spec.Template.Spec.Containers) > 0 {
 				known[rs.UID] = Revision(rs.Spec.Template) == revision
@@ -196,15 +196,7 @@ func (s *side) mark() string {
 
 // complete says whether the Deployment controller has done all it was told.
 func complete(d *appsv1.Deployment) bool {
-	want := replicas(d)
+	want := int32(kube.SizeOf(d))
 	return d.Status.ObservedGeneration >= d.Generation && d.Status.Replicas == want &&
 		d.Status.UpdatedReplicas == want && d.Status.AvailableReplicas == want
-}
-
-// replicas of a Deployment; the API's default where it says nothing.
-func replicas(d *appsv1.Deployment) int32 {
-	if d.Spec.Replicas == nil {
-		return 1
-	}
-	return *d.Spec.Replicas
 }

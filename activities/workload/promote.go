@@ -60,7 +60,7 @@ func haltPatch(d *appsv1.Deployment, req HaltRequest) (kube.Patch, error) {
 	if !d.Spec.Paused {
 		p.Set(true, "spec", "paused")
 	}
-	record.Seq = req.Ref.Seq
+	record.Renew(req.Ref)
 	err = setRecord(&p, d, *record)
 	return p, err
 }
@@ -86,7 +86,8 @@ func promotePatch(d *appsv1.Deployment, req PromoteRequest) (kube.Patch, error) 
 	if len(p) == 0 && record.Promoting {
 		return nil, nil
 	}
-	record.Promoting, record.Seq = true, req.Ref.Seq
+	record.Promoting = true
+	record.Renew(req.Ref)
 	err = setRecord(&p, d, *record)
 	return p, err
 }

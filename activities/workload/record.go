@@ -24,7 +24,7 @@ func setRecord(p *kube.Patch, d *appsv1.Deployment, r release.Record) error {
 func newRecord(ref release.Ref, stable, revision string, baseline release.Baseline) release.Record {
 	return release.Record{
 		ID: ref.ID, WorkflowID: ref.WorkflowID, Seq: ref.Seq, Stable: stable, Revision: revision, Baseline: baseline,
-		Service: ref.Service, Ingress: ref.Ingress, Class: ref.Class, Isolation: ref.Isolation,
+		Service: ref.Service, Ingress: ref.Ingress, Class: ref.Class, Isolation: ref.Isolation, Grace: ref.Grace,
 	}
 }
 

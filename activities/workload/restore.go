@@ -101,7 +101,7 @@ func (r *restore) putBack(d *appsv1.Deployment, record *release.Record) (kube.Pa
 	if len(p) == 0 && record.Seq == r.req.Ref.Seq {
 		return nil, nil
 	}
-	record.Seq = r.req.Ref.Seq
+	record.Renew(r.req.Ref)
 	err := setRecord(&p, d, *record)
 	if len(r.kept) == 0 {
 		dropHold(&p, d)

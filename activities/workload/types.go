@@ -53,6 +53,10 @@ type CanaryRequest struct {
 	Replicas int         `json:"replicas"`
 	// Metadata is added to the pod template of the canary.
 	Metadata config.Metadata `json:"metadata,omitzero"`
+	// Serving says that canary pods may have requests: pods of the revision are not
+	// replaced because their template has become another one in what requests cannot
+	// tell, which would stop them.
+	Serving bool `json:"serving,omitempty"`
 }
 
 // Pods is the state of one side's pods.
@@ -63,7 +67,8 @@ type Pods struct {
 	// Trouble says why pods are not ready, in the cluster's words.
 	Trouble string `json:"trouble,omitempty"`
 	// Kept names the fields of the workload that somebody else changed meanwhile
-	// and that therefore keep their value: field, colon, what is so.
+	// and that therefore keep their value: field, colon, what is so; a field of
+	// another object follows its kind and name.
 	Kept []string `json:"kept,omitempty"`
 }
 

@@ -142,7 +142,7 @@ func (a *Activities) gone(ctx context.Context, ref release.Ref) (bool, error) {
 
 func stateOf(d *appsv1.Deployment) Changed {
 	return Changed{
-		Replicas: int(replicas(d)),
+		Replicas: kube.SizeOf(d),
 		Revision: Revision(d.Spec.Template),
 		Paused:   d.Spec.Paused,
 		Version:  d.ResourceVersion,

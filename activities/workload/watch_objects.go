@@ -199,7 +199,7 @@ func (w *watcher) lookAtCanary(ctx context.Context) ([]Drift, error) {
 // lookAtCanaryDeployment tells a canary that was scaled, which still runs the
 // right pods, from one that runs others.
 func (w *watcher) lookAtCanaryDeployment(canary *appsv1.Deployment, d Drift) []Drift {
-	d.By, d.Content, d.Replicas = lastWriter(canary), kube.Mark(canary), int(replicas(canary))
+	d.By, d.Content, d.Replicas = lastWriter(canary), kube.Mark(canary), kube.SizeOf(canary)
 	edited := kube.Edited(canary)
 	scaled := edited && kube.OnlyScaled(canary)
 	size := d

@@ -38,6 +38,7 @@ func TestCheckQuery(t *testing.T) {
 func TestCheckCounter(t *testing.T) {
 	require.NoError(t, expression.CheckCounter("sum by (pod) (x_total)"))
 	require.ErrorContains(t, expression.CheckCounter("sum(increase(x_total[1m]))"), "increase() is not a counter")
+	require.ErrorContains(t, expression.CheckCounter("scalar(x_total)"), "a scalar is no counter")
 }
 
 func TestReadsLatest(t *testing.T) {

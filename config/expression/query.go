@@ -91,6 +91,9 @@ func CheckCounter(query string) error {
 	if err != nil {
 		return err
 	}
+	if parsed.Type() == parser.ValueTypeScalar {
+		return errors.New("a scalar is no counter: leave out scalar()")
+	}
 	var problem error
 	parser.Inspect(parsed, func(node parser.Node, _ []parser.Node) error {
 		if call, ok := node.(*parser.Call); ok && slices.Contains(ofRanges, call.Func.Name) {

@@ -189,6 +189,7 @@ func TestPrometheus(t *testing.T) {
 	require.Equal(t, config.Prometheus{
 		Name: config.DefaultServer, Timeout: config.DefaultQueryTimeout, MaxBytes: config.DefaultMaxBytes, Bearer: &config.Credential{File: "token"},
 	}, Prometheus{BearerTokenFile: "token"}.Server())
+	require.Equal(t, []string{"token", "password"}, Prometheus{BearerTokenFile: "token", PasswordFile: "password", CAFile: "ca"}.Secrets())
 }
 
 func TestPrecedence(t *testing.T) {

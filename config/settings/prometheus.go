@@ -71,6 +71,17 @@ func (p Prometheus) Server() config.Prometheus {
 	return server
 }
 
+// Secrets are the files that only the worker's own server may get.
+func (p Prometheus) Secrets() []string {
+	var files []string
+	for _, file := range []string{p.BearerTokenFile, p.PasswordFile} {
+		if file != "" {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
 func fileOf(path string) *config.Credential {
 	if path == "" {
 		return nil

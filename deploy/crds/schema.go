@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/config/kruise"
 )
 
@@ -24,7 +25,8 @@ var (
 
 // schemaOf returns the schema of a type of package config, so that the API
 // server knows exactly the fields that the parser knows. What values are allowed
-// is the business of the rules, which say more than a schema can.
+// is the business of the rules, which say more than a schema can; only the lengths
+// of lists are bounded here, too.
 func schemaOf(t reflect.Type) openAPI {
 	switch {
 	case t.Kind() == reflect.Pointer:
@@ -69,9 +71,21 @@ func addFields(properties openAPI, t reflect.Type) {
 		case field.Anonymous && name == "":
 			addFields(properties, field.Type)
 		case name != "" && name != "-":
-			properties[name] = schemaOf(field.Type)
+			properties[name] = bounded(name, schemaOf(field.Type))
 		}
 	}
+}
+
+// mostItems are the limits of lists, as in Kruise's definition and in the rules.
+var mostItems = map[string]int64{"steps": config.MaxSteps, "matches": config.MaxMatches}
+
+// bounded returns the schema of a field with the limit of its list, if it has one: it
+// holds while the webhook that knows the rules is away, too.
+func bounded(name string, field openAPI) openAPI {
+	if most, ok := mostItems[name]; ok && field["type"] == "array" {
+		field["maxItems"] = most
+	}
+	return field
 }
 
 // union returns a schema that knows the fields of both.

@@ -86,7 +86,7 @@ func (o *analyzeOptions) run(a *app, cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	return o.measure(cmd.Context(), a, measurer, doc, placed.Step, metric)
+	return o.measure(cmd.Context(), a, measurer, doc, placed, metric)
 }
 
 // find returns the metric that is meant.
@@ -118,8 +118,8 @@ func (o *analyzeOptions) find(doc config.Rollout) (config.PlacedAnalysis, config
 }
 
 // measure takes the samples and prints them.
-func (o *analyzeOptions) measure(ctx context.Context, a *app, measurer *analysis.Activities, doc config.Rollout, step int, m config.Metric) error {
-	trial := analysis.Trial{Subject: subjectOf(doc, step), Metric: m, Servers: doc.Prometheus, Samples: o.samples}
+func (o *analyzeOptions) measure(ctx context.Context, a *app, measurer *analysis.Activities, doc config.Rollout, placed config.PlacedAnalysis, m config.Metric) error {
+	trial := analysis.Trial{Subject: subjectOf(doc, placed.Step), Metric: m, Beside: placed.Metrics, Servers: doc.Prometheus, Samples: o.samples}
 	kept := o.redirect(&trial, doc, measurer.Default)
 	result := analyzed{Metric: m}
 	for _, side := range []analysis.Side{analysis.Canary, analysis.Stable} {

@@ -78,18 +78,15 @@ func TestAnalyzeFailsByTheTest(t *testing.T) {
 		want string
 	}{"bad": {5, "the verdict is Fail"}, "good": {0, ""}} {
 		t.Run(name, func(t *testing.T) {
-			asked := map[string]float64{}
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				query := r.FormValue("query")
-				asked[query]++
-				grows := 50.0
-				switch {
-				case strings.Contains(query, "code=") && strings.Contains(query, "canary"):
-					grows = test.bad
-				case strings.Contains(query, "code="):
-					grows = 0
+			asked := 0.0
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				asked++
+				// All requests and the bad ones, of canary, then of stable.
+				var series []string
+				for part, grows := range []float64{50, test.bad, 50, 0} {
+					series = append(series, fmt.Sprintf(`{"metric":{"sluice_part":"%d"},"value":[1,"%v"]}`, part, grows*asked))
 				}
-				fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"%v"]}]}}`, grows*asked[query])
+				fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[%s]}}`, strings.Join(series, ","))
 			}))
 			defer server.Close()
 			doc, err := config.ParseOne(read(t, "testdata/measured.yaml"), config.Options{})
@@ -99,7 +96,7 @@ func TestAnalyzeFailsByTheTest(t *testing.T) {
 			measurer, _, err := fakeMetrics{}.Measurer(t.Context(), nil, doc)
 			require.NoError(t, err)
 			shell := &app{host: Host{Out: io.Discard, Env: os.LookupEnv, Terminal: func() (int, int, bool) { return 0, 0, false }}, format: formatJSON}
-			err = (&analyzeOptions{samples: 10, server: server.URL}).measure(t.Context(), shell, measurer, doc, 2, metric)
+			err = (&analyzeOptions{samples: 10, server: server.URL}).measure(t.Context(), shell, measurer, doc, config.PlacedAnalysis{Analysis: doc.Steps[1].Analysis, Step: 2}, metric)
 			if test.want == "" {
 				require.NoError(t, err)
 				return

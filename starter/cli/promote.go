@@ -23,9 +23,9 @@ func addPromote(root *cobra.Command, a *app) {
 	cmd := &cobra.Command{
 		Use:   "promote " + targetArgs,
 		Short: "Release the hold of a step",
-		Long: targetHelp + "\n\nThe message names the step, the run and the revision that are shown now, so that it does\n" +
-			"nothing if the rollout has moved on in the meantime. With --step a later step can be approved\n" +
-			"before it holds. A step that its metrics have stopped is promoted with --reason; the analysis of\n" +
+		Long: targetHelp + "\n\nThe message names the step, the run and the revision that are shown now, also with --full, so that\n" +
+			"it does nothing if the rollout has moved on in the meantime. With --step a later step can be\n" +
+			"approved before it holds. A step that its metrics have stopped is promoted with --reason; the analysis of\n" +
 			"the whole rollout goes on nevertheless, unless --skip-analysis is given.",
 		Example: "  sluice promote web --reason 'error rate is fine'\n  sluice promote web --step 2\n  sluice promote web --full",
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(a, cmd, args) },
@@ -42,7 +42,7 @@ func (o *promoteOptions) run(a *app, cmd *cobra.Command, args []string) error {
 	case o.step < 0 || cmd.Flags().Changed("step") && o.step == 0:
 		return errors.New("--step: steps are counted from 1")
 	case o.full && o.step > 0:
-		return errors.New("--full promotes all steps: leave --step out")
+		return errors.New("--full begins at the step that is shown now: leave --step out")
 	}
 	id, err := o.resolve(a, cmd, args)
 	if err != nil {
@@ -55,7 +55,10 @@ func (o *promoteOptions) run(a *app, cmd *cobra.Command, args []string) error {
 func (o *promoteOptions) compose(status control.Status, m *workflows.Message) error {
 	m.Revision = status.Revision
 	m.Step, m.Full, m.SkipAnalysis = o.step, o.full, o.skipAnalysis
-	if o.full || o.step > 0 {
+	if o.full {
+		m.Step = status.Step
+	}
+	if m.Step > 0 || o.full {
 		return nil
 	}
 	stopped := status.Phase == workflows.PhaseStuck && o.reason != ""

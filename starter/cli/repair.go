@@ -49,7 +49,8 @@ the workload's rollout, so that it never runs beside an open one: where one is o
 fails and does nothing (sluice abort ends an open one).
 
 How long requests in flight may take is read from the document (-f), else from the last rollout that
-Temporal knows, else it is the default of documents.
+Temporal knows, else it is the default of documents; where the rollout has noted a longer time on the
+workload, that is waited.
 
 Without a name, everything that rollouts have left in the namespace is listed, with the rollout that
 is open for it, if one is. --all repairs what has none. Listing and --dry-run need access to the

@@ -88,8 +88,18 @@ func (o *startOptions) run(a *app, cmd *cobra.Command) error {
 		}
 		return a.print(run, func(p *page) {
 			p.paragraph(stylePlain, "", "", "started the rollout of "+control.Subject(run.ID)+", run "+run.RunID)
+			p.paragraph(stylePlain, "", "", "It is checked before anything is touched: `"+statusCommand(in)+"` tells whether it is refused.")
 		})
 	})
+}
+
+// statusCommand shows the rollout that was started.
+func statusCommand(in workflows.Input) string {
+	name := in.Rollout.Workload.Name
+	if kind := in.Rollout.Workload.Kind; kind != "Deployment" {
+		name = kind + "/" + name
+	}
+	return "sluice status " + name + " -n " + in.Rollout.Namespace
 }
 
 // input reads the document and the change.

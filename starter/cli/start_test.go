@@ -25,7 +25,8 @@ func TestStart(t *testing.T) {
 
 	require.Equal(t, ExitOK, b.run(with(startArgs, "--reason", "release 7")...), b.err)
 
-	require.Equal(t, "started the rollout of Deployment/demo in namespace shop of cluster here, run r1\n", b.out)
+	require.Equal(t, "started the rollout of Deployment/demo in namespace shop of cluster here, run r1\n"+
+		"It is checked before anything is touched: `sluice status demo -n shop` tells\nwhether it is refused.\n", b.out)
 	require.Equal(t, "sluice: warning: no search attributes\n", b.err)
 	require.Len(t, b.control.started, 1)
 	in := b.control.started[0]

@@ -76,14 +76,19 @@ func stepText(s control.Status) string {
 	if len(s.Steps) == 0 || s.Step == 0 {
 		return ""
 	}
+	return fmt.Sprintf("%s %d of %d", stepBar(s, barWidth), s.Step, len(s.Steps))
+}
+
+// stepBar draws how many of the steps are completed.
+func stepBar(s control.Status, width int) string {
 	completed := 0
 	for _, step := range s.Steps {
 		if step.State == workflows.StepCompleted {
 			completed++
 		}
 	}
-	percent := completed * 100 / len(s.Steps)
-	return fmt.Sprintf("%s %d of %d", bar(percent, percent, barWidth), s.Step, len(s.Steps))
+	percent := completed * 100 / max(1, len(s.Steps))
+	return bar(percent, percent, width)
 }
 
 // startedText says who started the rollout, and why.

@@ -31,7 +31,7 @@ func TestVerbs(t *testing.T) {
 		},
 		"promote in full": {
 			[]string{"promote", "web", "--full"}, workflows.PhaseProgressing,
-			sent{webID, workflows.VerbPromote, workflows.Message{Full: true, Revision: "7b8d4c9f55", Run: run, By: "carol@laptop"}},
+			sent{webID, workflows.VerbPromote, workflows.Message{Full: true, Step: 1, Revision: "7b8d4c9f55", Run: run, By: "carol@laptop"}},
 		},
 		"pause":  {[]string{"pause", "web", "--by", "alice"}, workflows.PhaseProgressing, sent{webID, workflows.VerbPause, workflows.Message{By: "alice"}}},
 		"abort":  {[]string{"abort", "deploy/web", "--reason", "errors"}, workflows.PhaseProgressing, sent{webID, workflows.VerbAbort, workflows.Message{By: "carol@laptop", Reason: "errors"}}},

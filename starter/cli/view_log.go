@@ -21,8 +21,8 @@ type logView struct {
 	head     string
 	phase    workflows.Phase
 	progress map[string]bool
-	// printed is when the last line was.
-	printed time.Time
+	// printed is when the last line was, and stamped the time that it carries.
+	printed, stamped time.Time
 }
 
 // silence is how long the log may say nothing: CI systems end jobs that do.
@@ -34,7 +34,7 @@ func (v *logView) show(status control.Status) error {
 	for _, event := range v.news(status.Timeline) {
 		// The end is told by the headline.
 		if !status.Over() || event.Text != status.Message {
-			v.add(p, event.At, event.Text)
+			v.addEvent(p, event)
 		}
 		v.event = event
 	}
@@ -96,9 +96,12 @@ func headline(s control.Status) string {
 	case s.Phase == workflows.PhaseChecking:
 		return fmt.Sprintf("%s: %s", s.Phase, s.Message)
 	}
-	return fmt.Sprintf("%s: %s (step %d of %d, weight %d%%, pods: stable %d desired, canary %d of %d ready)",
-		s.Phase, s.Message, s.Step, len(s.Steps), s.Confirmed.Weight, s.Replicas, s.Canary.Ready, s.Canary.Total)
+	return fmt.Sprintf("%s: %s (%s step %d of %d, canary %d%% asked, %d%% confirmed, pods: stable %d desired, canary %d of %d ready)",
+		s.Phase, s.Message, stepBar(s, logBar), s.Step, len(s.Steps), s.Asked.Weight, s.Confirmed.Weight, s.Replicas, s.Canary.Ready, s.Canary.Total)
 }
+
+// logBar is the width of the bar in a log, where a line has more to tell.
+const logBar = 10
 
 func (v *logView) trouble(err error) error {
 	p := v.app.page()
@@ -119,10 +122,23 @@ func (v *logView) tick() error {
 
 func (v *logView) interval() time.Duration { return time.Minute }
 
-// add adds one entry.
+// addEvent adds an event. One that is heard of late, as after an outage, says when it
+// was.
+func (v *logView) addEvent(p *page, event workflows.Event) {
+	text, now := event.Text, v.app.host.Now()
+	if at := clock(event.At, now); event.At.Before(v.stamped) && at != clock(v.stamped, now) {
+		text += " (at " + at + ")"
+	}
+	v.add(p, event.At, text)
+}
+
+// add adds one entry. The clock of a log never runs backwards.
 func (v *logView) add(p *page, at time.Time, text string) {
 	now := v.app.host.Now()
-	v.printed = now
+	if at.Before(v.stamped) {
+		at = v.stamped
+	}
+	v.printed, v.stamped = now, at
 	stamp := clock(at, now) + gap
 	p.paragraph(stylePlain, stamp, strings.Repeat(" ", len(stamp)), text)
 }

@@ -60,9 +60,11 @@ func runWatch(ctx context.Context, a *app, flags *pflag.FlagSet) error {
 	defer temporal.Close()
 	options.Control = temporal
 	watcher := watch.New(options)
-	if err := serveMetrics(ctx, s.Watch.MetricsAddress, watcher); err != nil {
+	closeMetrics, err := serveMetrics(ctx, s.Watch.MetricsAddress, watcher)
+	if err != nil {
 		return err
 	}
+	defer closeMetrics()
 	return watcher.Run(ctx)
 }
 
@@ -115,14 +117,16 @@ func lazyTemporal(s settings.Settings) (*control.Client, error) {
 	return control.New(lazy, control.Options{Address: options.HostPort, Namespace: options.Namespace, Converter: options.DataConverter}), nil
 }
 
-// serveMetrics answers /metrics and the probes until ctx ends.
-func serveMetrics(ctx context.Context, address string, watcher *watch.Watcher) error {
+// serveMetrics answers /metrics and the probes until it is closed, which is after the
+// watcher has ended: whoever asks while it stops learns that it does. The context
+// bounds only the time to listen.
+func serveMetrics(ctx context.Context, address string, watcher *watch.Watcher) (closed func(), err error) {
 	if address == "" {
-		return nil
+		return func() {}, nil
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("listening for metrics on %q: %w", address, err)
+		return nil, fmt.Errorf("listening for metrics on %q: %w", address, err)
 	}
 	server := &http.Server{Handler: probes(watcher), ReadHeaderTimeout: 5 * time.Second}
 	go func() {
@@ -130,8 +134,7 @@ func serveMetrics(ctx context.Context, address string, watcher *watch.Watcher) e
 			slog.Error("serving metrics", "error", err)
 		}
 	}()
-	context.AfterFunc(ctx, func() { _ = server.Close() })
-	return nil
+	return func() { _ = server.Close() }, nil
 }
 
 // probes answers how a watcher does. It is ready when it can answer the API server.

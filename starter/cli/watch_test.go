@@ -57,14 +57,46 @@ func tale() []update {
 	}
 }
 
+// inALog is a view of a log at a clock.
+func inALog(out *strings.Builder, clock *time.Time) *logView {
+	return &logView{app: &app{format: formatTable, host: Host{
+		Out: out, Now: func() time.Time { return *clock }, Terminal: func() (int, int, bool) { return 0, 0, false },
+		Env: func(string) (string, bool) { return "", false },
+	}}}
+}
+
+// TestWatchInALog looks some seconds after what happens, and hears of the approval
+// after the outage only.
 func TestWatchInALog(t *testing.T) {
+	var out strings.Builder
+	clock := now
+	v := inALog(&out, &clock)
+	looks := []int{0, 3, 9, 14, 31, 45, 46, 61}
+	for i, u := range tale() {
+		clock = now.Add(time.Duration(looks[i]-600) * time.Second)
+		require.NoError(t, showUpdate(v, u))
+	}
+
+	golden(t, "watch_log", out.String())
+	fits(t, out.String(), 80)
+	var stamps []string
+	for line := range strings.Lines(out.String()) {
+		if stamp, _, _ := strings.Cut(line, " "); stamp != "" {
+			stamps = append(stamps, stamp)
+		}
+	}
+	require.Greater(t, len(stamps), 8)
+	require.IsNonDecreasing(t, stamps, "the clock never runs backwards")
+}
+
+func TestWatchWithoutATerminal(t *testing.T) {
 	b := newBench(t)
 	b.control.updates = tale()
 
 	require.Equal(t, ExitOK, b.run("status", "web", "--watch"), b.err)
 
-	golden(t, "watch_log", b.out)
 	fits(t, b.out, 80)
+	require.Contains(t, b.out, "promoted: revision 7b8d4c9f55 is stable")
 	require.NotContains(t, b.out, "\x1b")
 }
 
@@ -135,10 +167,7 @@ func TestWatchInterrupted(t *testing.T) {
 func TestALogIsNotSilentForLong(t *testing.T) {
 	var out strings.Builder
 	clock := now
-	v := &logView{app: &app{format: formatTable, host: Host{
-		Out: &out, Now: func() time.Time { return clock }, Terminal: func() (int, int, bool) { return 0, 0, false },
-		Env: func(string) (string, bool) { return "", false },
-	}}}
+	v := inALog(&out, &clock)
 	require.NoError(t, v.tick(), "there is nothing to tell yet")
 	require.NoError(t, v.show(holding()))
 	before := out.Len()

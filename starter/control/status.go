@@ -109,6 +109,7 @@ func (c *Client) query(ctx context.Context, id string, d description) (Status, e
 func (s *Status) complete(d description) {
 	if d.open() {
 		s.Progress = progressOf(d)
+		s.tellFailure()
 		s.measure(d)
 		return
 	}
@@ -125,6 +126,25 @@ func (s *Status) complete(d description) {
 			s.Phase, s.Since = PhaseFailed, closed
 		}
 	default:
+	}
+}
+
+// tellFailure tells why a return to stable, or the promotion that can only be
+// completed, does not come on, as while the API server is away: its operation is tried
+// again without end, and the rollout itself hears of no try.
+func (s *Status) tellFailure() {
+	if s.Failure != "" || s.Phase != workflows.PhaseRollingBack && s.Phase != workflows.PhasePromoting {
+		return
+	}
+	for _, p := range s.Progress {
+		if p.Failure == "" || p.Activity == watchActivity || p.Activity == analysisActivity {
+			continue
+		}
+		s.Failure = p.Failure
+		if !s.Working.IsZero() {
+			s.Failure += fmt.Sprintf(" (worked on since %s, and tried again)", s.Working.UTC().Format(time.RFC3339))
+		}
+		return
 	}
 }
 

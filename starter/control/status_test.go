@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
@@ -40,6 +41,38 @@ func TestStatusIsTheRolloutsOwn(t *testing.T) {
 	require.Equal(t, "0 of 1 pods ready; attempt 3, the last one failed: ImagePullBackOff", got.Progress[0].String())
 	require.True(t, ended.Equal(*got.Progress[0].NextTry))
 	require.False(t, got.Progress[0].Waiting)
+}
+
+// TestReturnThatCannotGoOn: an operation of a return is tried again without end, and the
+// workflow hears of no try.
+func TestReturnThatCannotGoOn(t *testing.T) {
+	const want = "connection refused (worked on since 2026-03-01T11:00:00Z, and tried again)"
+	cases := map[string]struct {
+		phase workflows.Phase
+		own   string
+		want  string
+	}{
+		"returning":            {workflows.PhaseRollingBack, "", want},
+		"completing":           {workflows.PhasePromoting, "", want},
+		"the rollout's own":    {workflows.PhaseRollingBack, "there is no such Service", "there is no such Service"},
+		"on the way to a hold": {workflows.PhaseProgressing, "", ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			d := described(t, enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, tc.phase, 1)
+			failure := &failurepb.Failure{Message: "connection refused"}
+			d.PendingActivities = []*workflowpb.PendingActivityInfo{
+				{ActivityType: &commonpb.ActivityType{Name: watchActivity}, Attempt: 2, LastFailure: &failurepb.Failure{Message: "forbidden"}},
+				{ActivityType: &commonpb.ActivityType{Name: "SetRoute"}, Attempt: 3, LastFailure: failure},
+			}
+			own := workflows.Status{Phase: tc.phase, Failure: tc.own, Working: time.Date(2026, 3, 1, 11, 0, 0, 0, time.UTC)}
+
+			got, err := newClient(t, &frontend{describe: describes(d), query: answers(t, own)}).Status(t.Context(), testID)
+
+			require.NoError(t, err)
+			require.Equal(t, tc.want, got.Failure)
+		})
+	}
 }
 
 func TestProgress(t *testing.T) {

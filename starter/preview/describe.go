@@ -3,7 +3,7 @@ package preview
 import (
 	"fmt"
 
-	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/activities/preflight"
 	"sluice.dev/sluice/workflows/plan"
 )
 
@@ -81,41 +81,64 @@ func needs(op plan.Operation) string {
 }
 
 // touched names the objects that an operation writes.
-func touched(op plan.Operation, ref release.Ref) []string {
-	workload := ref.Workload.Kind + "/" + ref.Workload.Name
-	canary := []string{"Deployment/" + ref.CanaryDeployment(), "Service/" + ref.CanaryService(), "PodDisruptionBudget/" + ref.CanaryBudget()}
+func touched(op plan.Operation, o preflight.Observed) []string {
+	workload := append([]string{o.Ref.Workload.Kind + "/" + o.Ref.Workload.Name}, scalers(o)...)
+	canary := []string{"Deployment/" + o.Ref.CanaryDeployment(), "Service/" + o.Ref.CanaryService()}
+	if o.Budget == "" {
+		canary = append(canary, "PodDisruptionBudget/"+o.Ref.CanaryBudget())
+	}
 	switch op.Kind {
-	case plan.HoldRevision, plan.PromoteStable, plan.RestoreTemplate, plan.HaltPromotion:
-		return []string{workload}
+	case plan.HoldRevision:
+		return workload
+	case plan.PromoteStable, plan.RestoreTemplate, plan.HaltPromotion:
+		return workload[:1]
 	case plan.EnsureCanary, plan.RemoveCanary:
 		return canary
 	case plan.NarrowService, plan.WidenService:
-		return []string{"Service/" + ref.Service}
+		return []string{"Service/" + o.Ref.Service}
 	case plan.SetRoute, plan.RemoveRoute:
-		return []string{"Ingress/" + ref.CanaryIngress()}
+		return []string{"Ingress/" + o.Ref.CanaryIngress()}
 	case plan.ReleaseWorkload:
-		if ref.Isolation.BySelector() {
-			return append(canary, workload, "Service/"+ref.Service)
+		all := append(canary, workload...)
+		if o.Ref.Isolation.BySelector() {
+			all = append(all, "Service/"+o.Ref.Service)
 		}
-		return append(canary, workload)
+		return all
 	case plan.Drain:
 	}
 	return []string{}
 }
 
+// scalers names the autoscalers that are kept from scaling down.
+func scalers(o preflight.Observed) []string {
+	var names []string
+	for _, name := range o.Autoscalers {
+		names = append(names, "HorizontalPodAutoscaler/"+name)
+	}
+	return names
+}
+
 // objects names everything that a rollout touches.
-func objects(ref release.Ref) []Object {
+func objects(o preflight.Observed) []Object {
+	const made = "made, removed at the end"
 	service := "read only"
-	if ref.Isolation.BySelector() {
+	if o.Ref.Isolation.BySelector() {
 		service = "its selector narrowed and restored"
 	}
-	return []Object{
-		{Name: ref.Workload.Kind + "/" + ref.Workload.Name, Action: "changed and restored, but for its new template"},
-		{Name: "Deployment/" + ref.CanaryDeployment(), Action: "made, removed at the end"},
-		{Name: "Service/" + ref.CanaryService(), Action: "made, removed at the end"},
-		{Name: "PodDisruptionBudget/" + ref.CanaryBudget(), Action: "made, removed at the end"},
-		{Name: "Ingress/" + ref.CanaryIngress(), Action: "made, removed at the end"},
-		{Name: "Service/" + ref.Service, Action: service},
-		{Name: "Ingress/" + ref.Ingress, Action: "read only"},
+	all := []Object{{Name: o.Ref.Workload.Kind + "/" + o.Ref.Workload.Name, Action: "changed and restored, but for its new template"}}
+	for _, name := range scalers(o) {
+		all = append(all, Object{Name: name, Action: "may not scale down until the end, restored"})
 	}
+	budget := Object{Name: "PodDisruptionBudget/" + o.Ref.CanaryBudget(), Action: made}
+	if o.Budget != "" {
+		budget = Object{Name: "PodDisruptionBudget/" + o.Budget, Action: "read only: it covers canary pods, too"}
+	}
+	return append(all,
+		Object{Name: "Deployment/" + o.Ref.CanaryDeployment(), Action: made},
+		Object{Name: "Service/" + o.Ref.CanaryService(), Action: made},
+		budget,
+		Object{Name: "Ingress/" + o.Ref.CanaryIngress(), Action: made},
+		Object{Name: "Service/" + o.Ref.Service, Action: service},
+		Object{Name: "Ingress/" + o.Ref.Ingress, Action: "read only"},
+	)
 }

@@ -91,7 +91,7 @@ func Make(cluster string, doc *config.Rollout, observed preflight.Observed) (Pla
 		StableRevision: observed.StableRevision, Revision: observed.CanaryRevision,
 		StableImages: observed.StableImages, Images: observed.CanaryImages,
 		Confirm:  observed.Confirm,
-		Objects:  objects(observed.Ref),
+		Objects:  objects(observed),
 		Warnings: observed.Warnings, Findings: config.Warnings(*doc, observed.Replicas),
 	}
 	s := &simulation{doc: doc, observed: observed, world: plan.Before(observed)}
@@ -174,7 +174,7 @@ func (s *simulation) describe(op plan.Operation, from plan.World) Operation {
 	route := s.world.Confirmed
 	return Operation{
 		Operation: op,
-		What:      what(op, from), Needs: needs(op), Waits: s.waits(op), Objects: touched(op, s.observed.Ref),
+		What:      what(op, from), Needs: needs(op), Waits: s.waits(op), Objects: touched(op, s.observed),
 		Stable: s.world.Replicas, Canary: s.world.Canary,
 		Weight: route.Weight, Matches: config.MatchesText(route.Matches),
 	}

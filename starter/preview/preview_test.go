@@ -2,6 +2,7 @@ package preview
 
 import (
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -78,6 +79,65 @@ func TestMakeBySelector(t *testing.T) {
 	require.Contains(t, got.Objects, Object{Name: "Service/demo", Action: "its selector narrowed and restored"})
 	for _, op := range got.Stages[2].Operations {
 		require.NotEmpty(t, op.Waits)
+	}
+}
+
+// neighbours are an autoscaler that is kept from scaling down, one that may not anyway,
+// and a budget of all pods with the workload's labels.
+const neighbours = `
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: demo}
+spec: {maxReplicas: 9, minReplicas: 2, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: demo}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: only-up}
+spec:
+  maxReplicas: 9
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: demo}
+  behavior: {scaleDown: {selectPolicy: Disabled}}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: all}
+spec: {maxUnavailable: 1, selector: {matchLabels: {app: demo}}}
+`
+
+func TestMakeNamesAutoscalersAndBudgets(t *testing.T) {
+	frozen := Object{Name: "HorizontalPodAutoscaler/demo", Action: "may not scale down until the end, restored"}
+	own := Object{Name: "PodDisruptionBudget/demo-canary", Action: "made, removed at the end"}
+	users := Object{Name: "PodDisruptionBudget/all", Action: "read only: it covers canary pods, too"}
+	for isolation, budget := range map[config.Isolation]Object{config.IsolateByLabel: own, config.IsolateBySelector: users} {
+		t.Run(string(isolation), func(t *testing.T) {
+			req := request(t, "version:v2")
+			req.Rollout.Isolation = isolation
+			observed, err := InspectManifests(t.Context(), append(seed(t, "app.yaml"), neighbours...), nil, req)
+			require.NoError(t, err)
+
+			got, err := Make("here", &req.Rollout, observed)
+
+			require.NoError(t, err)
+			require.Contains(t, got.Objects, frozen)
+			require.Contains(t, got.Objects, budget)
+			names := map[string]bool{}
+			for _, o := range got.Objects {
+				names[o.Name] = true
+			}
+			require.NotContains(t, names, "HorizontalPodAutoscaler/only-up")
+			require.Equal(t, budget == own, names[own.Name])
+			require.Equal(t, []string{"Deployment/demo", frozen.Name}, got.Stages[0].Operations[0].Objects)
+			last := got.Stages[2].Operations
+			require.Contains(t, last[len(last)-1].Objects, frozen.Name)
+			for _, stage := range got.Stages {
+				for _, op := range stage.Operations {
+					if op.Kind == plan.EnsureCanary {
+						require.Equal(t, budget == own, slices.Contains(op.Objects, own.Name))
+					}
+				}
+			}
+		})
 	}
 }
 

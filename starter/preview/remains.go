@@ -47,7 +47,7 @@ func MakeRepair(cluster string, doc *config.Rollout, found preflight.Remains) (R
 		return r, errors.New("no rollout has left anything on the workload")
 	}
 	known := *doc
-	known.Isolation = found.Observed.Ref.Isolation.Mode
+	known.Isolation, known.Traffic.Grace = found.Observed.Ref.Isolation.Mode, plan.GraceOf(doc, found)
 	doc = &known
 	s := &simulation{doc: doc, observed: found.Observed, world: plan.WorldOf(found)}
 	operations, err := s.run(func() []plan.Operation { return plan.Repair(doc, s.world, r.Completes) })

@@ -30,7 +30,7 @@ func (s *subject) aborted(revision string, last *control.Status) bool {
 // because somebody took the template back, who may then propose it again.
 func blames(r *control.Status, revision string) bool {
 	return r.Phase == workflows.PhaseRolledBack && r.Revision == revision && !slices.ContainsFunc(r.Decisions, func(d workflows.Decision) bool {
-		return d.Verb == workflows.VerbAbort && d.Accepted && d.Via == viaWorkload
+		return d.Verb == workflows.VerbAbort && d.Accepted && (d.Via == viaWorkload || d.Reason == workflows.ReasonPutBack)
 	})
 }
 

@@ -96,7 +96,7 @@ func (c *caches) start(ctx context.Context, w *Watcher) error {
 	var all []cache.SharedIndexInformer
 	for group, informers := range c.rollouts {
 		for _, informer := range informers {
-			if _, err := informer.AddEventHandler(handler(func(obj any) { w.enqueueRollout(group, obj) })); err != nil {
+			if _, err := informer.AddEventHandler(rolloutHandler(w, group)); err != nil {
 				return fmt.Errorf("watching Rollouts: %w", err)
 			}
 			all = append(all, informer)
@@ -130,6 +130,14 @@ func handler(enqueue func(any)) cache.ResourceEventHandler {
 	}
 }
 
+// rolloutHandler looks at what a Rollout named before an edit, too.
+func rolloutHandler(w *Watcher, group string) cache.ResourceEventHandler {
+	enqueue := func(obj any) { w.enqueueRollout(group, obj) }
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc: enqueue, UpdateFunc: func(before, now any) { enqueue(before); enqueue(now) }, DeleteFunc: enqueue,
+	}
+}
+
 // trimWorkload drops what nobody here reads.
 func trimWorkload(obj any) (any, error) {
 	if d, ok := obj.(*appsv1.Deployment); ok {
@@ -153,10 +161,13 @@ func (w *Watcher) enqueueRollout(group string, obj any) {
 	}
 }
 
-// enqueueOf looks at all Rollouts of a workload.
+// enqueueOf looks at all Rollouts of a workload, and at a workload that has none.
 func (w *Watcher) enqueueOf(namespace, kind, name string) {
 	for _, r := range w.caches.of(namespace, kind, name) {
 		w.queue.Add(keyOf(r))
+	}
+	if kind == "Deployment" {
+		w.enqueueOrphan(namespace, name)
 	}
 }
 
@@ -261,6 +272,29 @@ func (c *caches) keys() []key {
 		}
 	}
 	return keys
+}
+
+// knowRollouts says that all Rollouts are in the caches.
+func (c *caches) knowRollouts() bool {
+	for _, informers := range c.rollouts {
+		if slices.ContainsFunc(informers, func(i cache.SharedIndexInformer) bool { return !i.HasSynced() }) {
+			return false
+		}
+	}
+	return true
+}
+
+// labelled returns all Deployments that carry our label.
+func (c *caches) labelled() []*appsv1.Deployment {
+	var found []*appsv1.Deployment
+	for _, informer := range c.workloads {
+		for _, obj := range informer.GetStore().List() {
+			if d, ok := obj.(*appsv1.Deployment); ok {
+				found = append(found, d)
+			}
+		}
+	}
+	return found
 }
 
 // groups that are watched.

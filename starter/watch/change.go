@@ -164,7 +164,7 @@ func (w *Watcher) accept(ctx context.Context, s *subject) error {
 	if err == nil && last.Phase == workflows.PhasePromoted && last.Revision == s.revision {
 		return nil // somebody has rolled it out from the command line meanwhile
 	}
-	s.unheld = replicas(s.d)
+	s.unheld = int32(kube.SizeOf(s.d))
 	text := fmt.Sprintf("revision %s rolled out unheld and is stable now (%d pods): is the webhook reachable?", s.revision, s.unheld)
 	w.Log.Warn(text, "rollout", s.key.String())
 	w.event(ctx, s, warning, "Unheld", text, fmt.Sprint("accepted ", s.d.Generation))
@@ -228,11 +228,11 @@ func (w *Watcher) dequeue(ctx context.Context, s *subject) error {
 		s.mark(&p, release.AnnotationQueued, nil)
 		return w.patch(ctx, s, p)
 	}
-	if replicas(s.d) == 0 {
+	if kube.SizeOf(s.d) == 0 {
 		s.waiting = withoutPods(s.queued.Revision)
 		return nil
 	}
-	if !complete(s.d) || s.d.Status.AvailableReplicas < replicas(s.d) {
+	if !complete(s.d) || s.d.Status.AvailableReplicas < int32(kube.SizeOf(s.d)) {
 		s.waiting = fmt.Sprintf("revision %s waits until all pods run the present one", s.queued.Revision)
 		return nil
 	}

@@ -42,9 +42,7 @@ func (w *Watcher) checkKruise(ctx context.Context) error {
 	}
 	w.Log.Warn("whose the Rollouts of "+kruise.Group+" are has changed", "kruise controller", found)
 	if w.caches != nil {
-		for _, k := range w.caches.keys() {
-			w.queue.Add(k)
-		}
+		w.enqueueAll()
 	}
 	return nil
 }

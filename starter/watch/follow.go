@@ -19,10 +19,10 @@ type follower struct {
 	last  *control.Status
 	input *workflows.Input
 	ended bool
-	// relayed are the messages that were answered.
-	relayed map[string]reply
-	// told is the time of the last turn of the story that was told as an event.
-	told time.Time
+	// relayed are the messages that were answered; released is since when the hold
+	// has lasted that the last approval was taken for.
+	relayed  map[string]reply
+	released time.Time
 }
 
 // status returns a copy of the latest status; nil where none is known yet.
@@ -57,6 +57,19 @@ func (f *follower) answer(m reply) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.relayed[m.id] = m
+}
+
+// approved says that an approval was taken for the hold that began at a time.
+func (f *follower) approved(since time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.released.IsZero() && f.released.Equal(since)
+}
+
+func (f *follower) approve(since time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.released = since
 }
 
 // over says that there will be no more news.
@@ -120,12 +133,20 @@ func (w *Watcher) drop(k key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.refusals, k)
+	delete(w.told, k)
 }
 
-// forget drops a follower whose rollout has ended and was told.
+// forget drops a follower whose rollout has ended and was told. One that hears
+// nothing any more of a rollout that is open, since Temporal refuses to tell, is
+// looked for again.
 func (w *Watcher) forget(s *subject) {
-	if f := w.follower(s.key); f != nil && f.over() {
-		w.unfollow(s.key)
+	f := w.follower(s.key)
+	if f == nil || !f.over() {
+		return
+	}
+	w.unfollow(s.key)
+	if last := f.status(); last == nil || last.Closed == nil {
+		w.queue.AddAfter(s.key, awayPause)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 
 	"github.com/google/cel-go/cel"
 	"github.com/stretchr/testify/require"
+	arv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sluice.dev/sluice/activities/release"
 )
@@ -38,4 +40,40 @@ func TestHoldIsNotAskedAboutOurOwnWrites(t *testing.T) {
 			require.Equal(t, c.asked, result.Value())
 		})
 	}
+}
+
+// TestWebhooksAreAskedAboutWatchedNamespacesOnly: of the others the caches know
+// nothing.
+func TestWebhooksAreAskedAboutWatchedNamespacesOnly(t *testing.T) {
+	inBench(t, nil, func(b *bench) {
+		h := &Hook{URL: "https://h", FailurePolicy: arv1.Ignore}
+		selectors := func() []*metav1.LabelSelector {
+			return []*metav1.LabelSelector{h.mutating(b.Watcher, nil).Webhooks[0].NamespaceSelector, h.validating(b.Watcher, nil).Webhooks[0].NamespaceSelector}
+		}
+		for _, s := range selectors() {
+			require.Equal(t, &metav1.LabelSelector{}, s)
+		}
+		b.Namespaces = []string{"shop", "blog"}
+		for _, s := range selectors() {
+			require.Equal(t, "kubernetes.io/metadata.name in (blog,shop)", metav1.FormatLabelSelector(s))
+		}
+	})
+}
+
+// TestWebhooksOfAnotherInstallStay: two that overwrite each other's would leave one
+// half of the changes unheld.
+func TestWebhooksOfAnotherInstallStay(t *testing.T) {
+	inBench(t, nil, func(b *bench) {
+		h := &Hook{Service: "sluice-watch", FailurePolicy: arv1.Ignore}
+		require.NoError(t, h.register(b.ctx, b.Watcher, nil))
+		require.NoError(t, h.register(b.ctx, b.Watcher, nil), "its own")
+		other := &Watcher{Options: b.Options, caches: b.caches}
+		other.Home = "team-b"
+		require.ErrorContains(t, h.register(b.ctx, other, nil), "the webhooks sluice-watch are those of watchers in namespace sluice-system: give these a --class")
+		other.Class = "team-b"
+		require.NoError(t, h.register(b.ctx, other, nil))
+		have, err := b.server.AdmissionregistrationV1().MutatingWebhookConfigurations().Get(b.ctx, "sluice-watch", metav1.GetOptions{})
+		require.NoError(t, err)
+		require.Equal(t, b.Home, have.Webhooks[0].ClientConfig.Service.Namespace)
+	})
 }

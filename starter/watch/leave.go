@@ -26,6 +26,9 @@ func (w *Watcher) leave(ctx context.Context, s *subject) (time.Duration, error) 
 			return again, err
 		}
 	}
+	if way == config.OnDeleteHold {
+		w.leaveHeld(ctx, s)
+	}
 	if !s.deleting() {
 		return 0, w.recall(ctx, s)
 	}
@@ -34,6 +37,13 @@ func (w *Watcher) leave(ctx context.Context, s *subject) (time.Duration, error) 
 
 // wind ends a rollout or a hold; left says that something is still there.
 func (w *Watcher) wind(ctx context.Context, s *subject, way config.OnDelete) (left bool, again time.Duration, err error) {
+	if s.open() {
+		own, err := w.own(ctx, s)
+		if err != nil || !own {
+			// One that was begun by the command line is not this Rollout's to end.
+			return false, 0, err
+		}
+	}
 	switch {
 	case s.record != nil && s.rollout == nil:
 		return true, 0, w.find(ctx, s)
@@ -53,6 +63,31 @@ func (w *Watcher) wind(ctx context.Context, s *subject, way config.OnDelete) (le
 	return false, 0, nil
 }
 
+// leaveHeld says how to end a hold that stays although no rollout has begun, since no
+// command of ours does: there is nothing to return from.
+func (w *Watcher) leaveHeld(ctx context.Context, s *subject) {
+	if s.d == nil || s.open() || s.record != nil || s.hold == nil && s.queued == nil {
+		return
+	}
+	workload := fmt.Sprintf("deployment/%s -n %s", s.name, s.key.namespace)
+	var text string
+	if s.hold != nil {
+		text = fmt.Sprintf("revision %s stays held, as annotation %s says, and no rollout has begun: `kubectl annotate %s %s-` and then `kubectl rollout resume %s` roll it out as the Deployment says; "+
+			"to keep the stable one instead put its template back before you resume", s.revision, config.AnnotationOnDelete, workload, release.AnnotationHold, workload)
+	} else {
+		text = fmt.Sprintf("revision %s waits in annotation %s, as annotation %s says, and no rollout has begun: `kubectl annotate %s %s-` forgets it, and applying it again rolls it out as the Deployment says",
+			s.queued.Revision, release.AnnotationQueued, config.AnnotationOnDelete, workload, release.AnnotationQueued)
+	}
+	s.problem = text
+	w.event(ctx, s, warning, "Held", text, text)
+}
+
+// own says whether the open rollout was started for this Rollout.
+func (w *Watcher) own(ctx context.Context, s *subject) (bool, error) {
+	in, err := w.input(ctx, s)
+	return err == nil && in.Origin.Of(s.key.group, s.key.name), err
+}
+
 // end tells an open rollout to finish or to return.
 func (w *Watcher) end(ctx context.Context, s *subject, way config.OnDelete) error {
 	cause := "deleted"
@@ -65,7 +100,7 @@ func (w *Watcher) end(ctx context.Context, s *subject, way config.OnDelete) erro
 		return err
 	}
 	switch s.rollout.Phase {
-	case workflows.PhaseChecking:
+	case workflows.PhaseChecking, workflows.PhasePromoting: // not yet, and not any more
 		return nil
 	case workflows.PhaseStuck:
 		s.problem = fmt.Sprintf("the Rollout was %s, but its rollout cannot be finished: %s; retry it, or set annotation %s to rollback",
@@ -73,21 +108,31 @@ func (w *Watcher) end(ctx context.Context, s *subject, way config.OnDelete) erro
 		return nil
 	}
 	if s.rollout.Paused {
-		if _, err := w.send(ctx, s, workflows.VerbResume, m, cause+fmt.Sprint(s.rollout.Since.Unix())); err != nil {
-			return err
-		}
+		_, err := w.send(ctx, s, workflows.VerbResume, m, cause+fmt.Sprint(s.rollout.Since.Unix()))
+		return err // the news that it goes on brings the rest
 	}
 	m.Full = true
-	_, err := w.send(ctx, s, workflows.VerbPromote, m, cause)
+	_, err := w.send(ctx, s, workflows.VerbPromote, m, fmt.Sprint(cause, resumed(s.rollout.Decisions)))
 	return err
+}
+
+// resumed counts the pauses that have ended: what was refused beside one is asked
+// again after it.
+func resumed(decisions []workflows.Decision) (n int) {
+	for _, d := range decisions {
+		if d.Accepted && d.Verb == workflows.VerbResume {
+			n++
+		}
+	}
+	return n
 }
 
 // dropHold ends a hold without a rollout: the workload rolls out by itself, or
 // has its stable template back. A revision that was aborted never rolls out this
 // way; where the stable template is lost, too, the workload stays paused.
 func (w *Watcher) dropHold(ctx context.Context, s *subject, way config.OnDelete) error {
-	last, err := w.Control.Status(ctx, s.id)
-	if err != nil && !control.IsNotFound(err) {
+	last, err := w.lastRollout(ctx, s)
+	if err != nil {
 		return err
 	}
 	aborted := s.aborted(s.revision, &last)
@@ -125,6 +170,11 @@ func (w *Watcher) letGo(ctx context.Context, s *subject) error {
 		}
 	}
 	w.unfollow(s.key)
+	return w.dropFinalizer(ctx, s)
+}
+
+// dropFinalizer takes our finalizer from the Rollout.
+func (w *Watcher) dropFinalizer(ctx context.Context, s *subject) error {
 	list := slices.DeleteFunc(slices.Clone(s.obj.GetFinalizers()), func(f string) bool { return f == finalizer })
 	return w.finalizers(ctx, s, list)
 }

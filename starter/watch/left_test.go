@@ -5,8 +5,11 @@ import (
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"sluice.dev/sluice/activities/release"
+	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/starter/control"
 	"sluice.dev/sluice/starter/watch/projection"
 	"sluice.dev/sluice/workflows"
@@ -88,4 +91,43 @@ func TestApprovalStaysUntilItCanBeAnswered(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestHoldThatStaysSaysHowToEndIt: with on-delete: hold no rollout was begun that a
+// command could end.
+func TestHoldThatStaysSaysHowToEndIt(t *testing.T) {
+	way := func(o *unstructured.Unstructured) {
+		o.SetAnnotations(map[string]string{config.AnnotationOnDelete: "hold"})
+	}
+	for name, leave := range map[string]func(*unstructured.Unstructured){"disabled": setDisabled, "deleted": setDeleted, "another class": otherClass} {
+		t.Run(name, func(t *testing.T) {
+			inBench(t, way, func(b *bench) {
+				b.look()
+				b.settle()
+				b.hold("version:v2")
+				b.edit(leave)
+				b.settle()
+				require.True(t, b.deployment().Spec.Paused)
+				told := b.events("Held")
+				require.Len(t, told, 1)
+				require.Contains(t, told[0], "`kubectl annotate deployment/demo -n shop sluice.dev/hold-` and then `kubectl rollout resume deployment/demo -n shop`")
+				if name == "disabled" {
+					require.Equal(t, told[0], b.status().Message)
+					require.Equal(t, projection.PhaseDisabling, b.status().Phase)
+				}
+			})
+		})
+	}
+	t.Run("queued", func(t *testing.T) {
+		inBench(t, way, func(b *bench) {
+			b.look()
+			b.change(func(d *appsv1.Deployment) {
+				d.Annotations[release.AnnotationQueued] = release.Text(release.Queued{Revision: "later", Template: []byte("{}")})
+			})
+			b.edit(setDisabled)
+			b.settle()
+			require.Contains(t, b.status().Message, "revision later waits in annotation sluice.dev/queued")
+			require.Contains(t, b.deployment().Annotations, release.AnnotationQueued)
+		})
+	})
 }

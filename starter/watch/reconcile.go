@@ -29,9 +29,15 @@ const (
 // reconcile does for a Rollout what is to be done now, and tells its status. It
 // returns when to look again; zero where an event will tell.
 func (w *Watcher) reconcile(ctx context.Context, k key) (time.Duration, error) {
+	if k.group == "" {
+		return w.abandon(ctx, k)
+	}
 	obj := w.caches.rollout(k)
 	if obj == nil || !w.Ours(obj) {
 		w.drop(k)
+		if obj != nil && w.leftToKruise(obj) {
+			return 0, w.disclaim(ctx, obj)
+		}
 		return 0, nil
 	}
 	s, err := w.look(ctx, obj)
@@ -108,7 +114,7 @@ func (w *Watcher) find(ctx context.Context, s *subject) error {
 		w.follow(s.key, s.record.WorkflowID)
 		return errWait
 	}
-	s.rollout = &status
+	s.rollout, s.missed = &status, true
 	return nil
 }
 
@@ -135,7 +141,7 @@ func (w *Watcher) recall(ctx context.Context, s *subject) error {
 		w.follow(s.key, s.id)
 		return errWait
 	}
-	s.rollout = &status
+	s.rollout, s.missed = &status, true
 	return nil
 }
 

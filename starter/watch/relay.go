@@ -19,7 +19,7 @@ import (
 // comparing, not by events.
 func (w *Watcher) relay(ctx context.Context, s *subject) error {
 	if s.queued != nil && s.queued.Revision == s.rollout.StableRevision {
-		m := workflows.Message{By: s.queued.By, Reason: "the stable template was put back on the workload"}
+		m := workflows.Message{By: s.queued.By, Reason: workflows.ReasonPutBack}
 		if _, err := w.send(ctx, s, workflows.VerbAbort, m, "queued "+s.queued.Revision); err != nil {
 			return err
 		}
@@ -53,8 +53,12 @@ func (w *Watcher) relayApproval(ctx context.Context, s *subject) error {
 		s.rollout.Steps[step-1].State != workflows.StepPaused {
 		return nil
 	}
-	if s.before.CurrentStepState == projection.StepReady && c.LastUpdateTime != nil && c.LastUpdateTime.Unix() == s.rollout.Since.Unix() {
-		// We have told so ourselves: it was taken, and the news are on their way.
+	f := w.follower(s.key)
+	if f == nil {
+		return errWait
+	}
+	if f.approved(s.rollout.Since) || s.toldReady() {
+		// It was taken, and the news are on their way.
 		s.ready(step)
 		return nil
 	}
@@ -65,9 +69,19 @@ func (w *Watcher) relayApproval(ctx context.Context, s *subject) error {
 	m := workflows.Message{Step: step, By: who.manager, Reason: "status.canaryStatus.currentStepState was set to StepReady"}
 	accepted, err := w.sendPatched(ctx, s, workflows.VerbPromote, m, who.String())
 	if accepted {
+		f.approve(s.rollout.Since)
 		s.ready(step)
 	}
 	return err
+}
+
+// toldReady says that a watcher has told StepReady of the present hold, maybe
+// another one. Only we write the mirrored state, unless somebody has edited both:
+// then it is an approval.
+func (s *subject) toldReady() bool {
+	told := s.before.CanaryStatus.LastUpdateTime
+	return s.before.CurrentStepState == projection.StepReady && told != nil && told.Unix() == s.rollout.Since.Unix() &&
+		!authorOf(s.obj, "status", "currentStepState").somebody()
 }
 
 // ready lets the status tell that the hold of a step was released until the
@@ -148,6 +162,9 @@ func (w *Watcher) relayPlan(ctx context.Context, s *subject) error {
 	if err != nil {
 		return err
 	}
+	if !in.Origin.Of(s.key.group, s.key.name) {
+		return nil // it has the plan that the command line gave it
+	}
 	told, edits := plan(&in.Rollout), 0
 	for _, d := range s.rollout.Decisions {
 		if text, ok := strings.CutPrefix(d.Reason, planReason); ok && d.Accepted {
@@ -161,8 +178,8 @@ func (w *Watcher) relayPlan(ctx context.Context, s *subject) error {
 	}
 	who := authorOf(s.obj, "spec", "strategy")
 	m := workflows.Message{Rollout: s.doc, By: who.manager, Reason: planReason + now}
-	// The same plan may come again after another one.
-	_, err = w.send(ctx, s, workflows.VerbReplan, m, fmt.Sprint(now, " ", edits))
+	// The same plan may come again after another one, or after it was refused.
+	_, err = w.send(ctx, s, workflows.VerbReplan, m, fmt.Sprint(now, " ", edits, " ", s.obj.GetGeneration()))
 	return err
 }
 

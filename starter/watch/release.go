@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/workload"
 	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/starter/control"
@@ -41,18 +42,30 @@ func (w *Watcher) release(ctx context.Context, s *subject) (time.Duration, error
 	if s.hold == nil || s.record != nil {
 		return 0, errStale
 	}
-	last, err := w.Control.Status(ctx, s.id)
+	last, err := w.lastRollout(ctx, s)
 	switch {
-	case control.IsNotFound(err):
-		last = control.Status{}
+	case errors.Is(err, errWait):
+		return 0, err
 	case err != nil:
 		s.waiting = fmt.Sprintf("revision %s is held: its rollout starts when Temporal answers: %v", s.revision, err)
 		return awayPause, nil
-	case last.Closed == nil:
-		w.follow(s.key, s.id)
-		return 0, errWait
 	}
 	return w.judge(ctx, s, last)
+}
+
+// lastRollout returns how the last rollout of the workload has ended; empty where
+// Temporal knows none. One that is open and has not taken the hold over yet is
+// followed: errWait.
+func (w *Watcher) lastRollout(ctx context.Context, s *subject) (control.Status, error) {
+	last, err := w.Control.Status(ctx, s.id)
+	switch {
+	case control.IsNotFound(err):
+		return control.Status{}, nil
+	case err == nil && last.Closed == nil:
+		w.follow(s.key, s.id)
+		return last, errWait
+	}
+	return last, err
 }
 
 // judge starts the held revision unless something speaks against it.
@@ -68,7 +81,7 @@ func (w *Watcher) judge(ctx context.Context, s *subject, last control.Status) (t
 		// It is what runs, or one side of a rolling update that began without us and
 		// can end only if nothing holds it.
 		return 0, w.lift(ctx, s)
-	case replicas(s.d) == 0:
+	case kube.SizeOf(s.d) == 0:
 		return 0, w.setAside(ctx, s, sets)
 	case s.aborted(s.revision, &last):
 		s.waiting = fmt.Sprintf("revision %s was aborted%s and is held: change the template, or annotate the Rollout with %s=%s",

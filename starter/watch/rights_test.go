@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -11,81 +10,34 @@ import (
 	"github.com/stretchr/testify/require"
 	arv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	clienttesting "k8s.io/client-go/testing"
-	"sigs.k8s.io/yaml"
 
+	"sluice.dev/sluice/activities/kube/kubetest"
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/workflows"
 )
 
-// right is one thing that may be done, or that was. Namespace is the home's where
-// it may be done there only, name that of the object where there is one.
-type right struct {
-	namespace, group, resource, verb, name string
-}
-
-// covers says that what was done is within a right.
-func (r right) covers(done right) bool {
-	return (r.namespace == "" || r.namespace == done.namespace) && r.group == done.group && r.resource == done.resource &&
-		r.verb == done.verb && (r.name == "" || r.name == done.name)
-}
-
-// granted returns the rights of deploy/rbac/watch.yaml.
-func granted(t *testing.T) []right {
-	t.Helper()
-	text, err := os.ReadFile("../../deploy/rbac/watch.yaml")
-	require.NoError(t, err)
-	var all []right
-	for _, document := range strings.Split(string(text), "\n---\n") {
-		var role rbacv1.ClusterRole // a Role has the same fields
-		require.NoError(t, yaml.Unmarshal([]byte(document), &role))
-		if role.Kind != "ClusterRole" && role.Kind != "Role" {
-			continue
-		}
-		for _, rule := range role.Rules {
-			names := rule.ResourceNames
-			if len(names) == 0 {
-				names = []string{""}
-			}
-			for _, group := range rule.APIGroups {
-				for _, resource := range rule.Resources {
-					for _, verb := range rule.Verbs {
-						for _, name := range names {
-							all = append(all, right{role.Namespace, group, resource, verb, name})
-						}
-					}
-				}
-			}
-		}
-	}
-	return all
-}
-
 // deeds are what a watcher has asked the API server for.
 type deeds struct {
 	b    *bench
-	done []right
+	done []kubetest.Right
 }
 
 // gather keeps what was asked for, and forgets it in the fakes.
 func (d *deeds) gather() {
 	for _, a := range slices.Concat(d.b.server.Actions(), d.b.client.Actions()) {
-		r := right{a.GetNamespace(), a.GetResource().Group, a.GetResource().Resource, a.GetVerb(), ""}
-		if a.GetSubresource() != "" {
-			r.resource += "/" + a.GetSubresource()
-		}
+		r := kubetest.Use(a)
 		if named, ok := a.(interface{ GetName() string }); ok {
-			r.name = named.GetName()
+			r.Name = named.GetName()
 		}
 		if update, ok := a.(clienttesting.UpdateAction); ok {
 			if m := metaOf(update.GetObject()); m != nil {
-				r.name = m.GetName()
+				r.Name = m.GetName()
 			}
 		}
-		if r.group+r.resource != "resource" { // discovery, which everybody may use
+		if r.Group+r.Resource != "resource" { // discovery, which everybody may use
 			d.done = append(d.done, r)
 		}
 	}
@@ -131,15 +83,14 @@ func TestRolesAreEnoughAndSmallest(t *testing.T) {
 			go func() { _ = b.lead(b.ctx) }()
 			time.Sleep(2 * retryPeriod)
 		})
-		rights := granted(t)
+		rights := kubetest.Rights(t, "../../deploy/rbac/watch.yaml")
 		require.Greater(t, len(rights), 20)
-		for _, done := range d.done {
-			require.True(t, slices.ContainsFunc(rights, func(r right) bool { return r.covers(done) }), "it may not do this: %+v", done)
+		for _, of := range [][]kubetest.Right{rights, d.done} {
+			for i, r := range of {
+				of[i].Group = strings.Replace(r.Group, "sluice.dev", webKey.group, 1) // both have the same
+			}
 		}
-		for _, r := range rights {
-			r.group = strings.Replace(r.group, "sluice.dev", webKey.group, 1) // both have the same
-			require.True(t, slices.ContainsFunc(d.done, r.covers), "it never does this: %+v", r)
-		}
+		kubetest.RequireSmallest(t, rights, d.done)
 	})
 }
 

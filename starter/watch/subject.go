@@ -44,6 +44,8 @@ type subject struct {
 
 	// rollout is the last that is known of the present or the last rollout.
 	rollout *control.Status
+	// missed says that it has ended while nobody followed it.
+	missed bool
 	// waiting says why a held revision is not rolled out.
 	waiting string
 	// unheld is how many pods of the workload run a revision that rolled out without
@@ -57,7 +59,7 @@ type subject struct {
 func (w *Watcher) look(ctx context.Context, obj *unstructured.Unstructured) (*subject, error) {
 	s := &subject{key: keyOf(obj), obj: obj}
 	s.kind, s.name = workloadRef(obj)
-	s.id = workflows.WorkflowID(w.Cluster, s.key.namespace, config.ObjectRef{Kind: s.kind, Name: s.name})
+	s.id = w.workflowID(s)
 	if doc, err := admission.Parse(obj.DeepCopy()); err != nil {
 		s.problem = err.Error()
 	} else {
@@ -79,6 +81,11 @@ func (w *Watcher) look(ctx context.Context, obj *unstructured.Unstructured) (*su
 		s.rollout = f.status()
 	}
 	return s, nil
+}
+
+// workflowID of the rollouts of a workload.
+func (w *Watcher) workflowID(s *subject) string {
+	return workflows.WorkflowID(w.Cluster, s.key.namespace, config.ObjectRef{Kind: s.kind, Name: s.name})
 }
 
 // findWorkload reads the workload: from the cache where it carries our label,
@@ -131,17 +138,9 @@ func (s *subject) stable() string {
 	return ""
 }
 
-// replicas of the workload; the API's default where it says nothing.
-func replicas(d *appsv1.Deployment) int32 {
-	if d.Spec.Replicas == nil {
-		return 1
-	}
-	return *d.Spec.Replicas
-}
-
 // complete says that all pods run the present template and no other pod is left.
 func complete(d *appsv1.Deployment) bool {
-	n := replicas(d)
+	n := int32(kube.SizeOf(d))
 	return d.Status.ObservedGeneration >= d.Generation && d.Status.Replicas == n && d.Status.UpdatedReplicas == n
 }
 
@@ -172,6 +171,9 @@ func (s *subject) facts(w *Watcher) projection.Facts {
 		Generation: s.obj.GetGeneration(), Deleting: s.deleting(), Disabled: s.disabled(), Problem: s.problem,
 		Open: s.open(), Held: s.hold != nil || s.queued != nil, Waiting: s.waiting, Relayed: s.relayed, Now: w.Now(),
 	}
+	if s.queued != nil && s.hold == nil {
+		f.Queued = s.queued.Revision
+	}
 	if s.doc != nil {
 		f.Steps, f.RolloutHash = len(s.doc.Steps), plan(s.doc)
 	} else if c := s.before.CanaryStatus; c != nil {
@@ -185,7 +187,7 @@ func (s *subject) facts(w *Watcher) projection.Facts {
 	}
 	if s.d != nil {
 		f.Workload = &projection.Workload{
-			Generation: s.d.Generation, Revision: s.revision, Complete: complete(s.d), Replicas: replicas(s.d), RolloutID: kruise.RolloutIDOf(s.d.Annotations, s.d.Labels),
+			Generation: s.d.Generation, Revision: s.revision, Complete: complete(s.d), Replicas: int32(kube.SizeOf(s.d)), RolloutID: kruise.RolloutIDOf(s.d.Annotations, s.d.Labels),
 			Marked: s.record != nil,
 		}
 	}

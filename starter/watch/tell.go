@@ -82,29 +82,48 @@ const (
 // that begins tells no old ones again.
 const recent = 30 * time.Minute
 
+// telling is what was told of a run as events: up to which time.
+type telling struct {
+	run string
+	at  time.Time
+}
+
 // story makes an event of every turn in the timeline. Their names are made from
-// what they tell, so that none is told twice.
+// what they tell, so that none is told twice. The end of a rollout that was found
+// after an outage is told however old it is.
 func (w *Watcher) story(ctx context.Context, s *subject) {
-	f := w.follower(s.key)
-	if f == nil || s.rollout == nil {
+	if s.rollout == nil {
 		return
 	}
-	f.mu.Lock()
-	told := f.told
-	f.mu.Unlock()
+	told := w.toldOf(s.key, s.rollout.Run)
+	same := map[string]int{}
 	for i, e := range s.rollout.Timeline {
-		at := fmt.Sprintf("%s %s %d", s.rollout.Run, e.At.UTC().Format(time.RFC3339Nano), i)
-		if !e.At.After(told) || w.Now().Sub(e.At) > recent {
+		at := fmt.Sprintf("%s %s", s.rollout.Run, e.At.UTC().Format(time.RFC3339Nano))
+		// A long timeline loses its beginning, so that no turn is known by its place.
+		n := same[at+e.Text]
+		same[at+e.Text]++
+		end := s.missed && i == len(s.rollout.Timeline)-1
+		if !e.At.After(told) || w.Now().Sub(e.At) > recent && !end {
 			continue
 		}
 		kind, reason := classify(e.Text)
-		w.event(ctx, s, kind, reason, e.Text, at)
+		w.event(ctx, s, kind, reason, e.Text, fmt.Sprint(at, " ", n))
 	}
 	if n := len(s.rollout.Timeline); n > 0 {
-		f.mu.Lock()
-		f.told = s.rollout.Timeline[n-1].At
-		f.mu.Unlock()
+		w.mu.Lock()
+		w.told[s.key] = telling{s.rollout.Run, s.rollout.Timeline[n-1].At}
+		w.mu.Unlock()
 	}
+}
+
+// toldOf returns up to which time a run was told.
+func (w *Watcher) toldOf(k key, run string) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t := w.told[k]; t.run == run {
+		return t.at
+	}
+	return time.Time{}
 }
 
 // classify chooses type and reason of an event by the text of the workflow.
@@ -139,9 +158,47 @@ func (w *Watcher) event(ctx context.Context, s *subject, kind, reason, text, cau
 		FirstTimestamp: now, LastTimestamp: now,
 		Source: corev1.EventSource{Component: release.WatchManager}, ReportingController: "sluice.dev/watch", ReportingInstance: w.Identity,
 	}
-	_, err := w.Kube.CoreV1().Events(s.key.namespace).Create(ctx, event, metav1.CreateOptions{FieldManager: release.WatchManager})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
-		// Events are for people: a rollout does not wait for them.
-		w.Log.Warn("an event was not told", "rollout", s.key.String(), "text", text, "error", err)
+	w.write(ctx, event)
+}
+
+// write creates an event. Events are for people, so that no rollout waits for them:
+// one that cannot be created is kept for later.
+func (w *Watcher) write(ctx context.Context, event *corev1.Event) {
+	_, err := w.Kube.CoreV1().Events(event.Namespace).Create(ctx, event, metav1.CreateOptions{FieldManager: release.WatchManager})
+	if err == nil || apierrors.IsAlreadyExists(err) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.untold) < maxUntold {
+		w.untold = append(w.untold, event)
+	}
+	w.Log.Warn("an event was not told", "object", event.InvolvedObject.Name, "text", event.Message, "error", err)
+}
+
+const (
+	// maxUntold bounds how many events are kept, and retellPause is how often they
+	// are tried again, as long as they are recent.
+	maxUntold   = 1000
+	retellPause = 5 * time.Second
+)
+
+// retell tries events again that could not be created, until ctx ends.
+func (w *Watcher) retell(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(retellPause):
+		}
+		w.mu.Lock()
+		events := w.untold
+		w.untold = nil
+		w.mu.Unlock()
+		for _, event := range events {
+			if w.Now().Sub(event.FirstTimestamp.Time) < recent {
+				w.write(ctx, event)
+			}
+		}
 	}
 }

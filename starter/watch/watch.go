@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
@@ -69,10 +70,12 @@ type Watcher struct {
 	mu        sync.Mutex
 	followers map[key]*follower
 	refusals  map[key]refusal // of the revision that is held, per Rollout
+	told      map[key]telling // as events
+	untold    []*corev1.Event // that could not be created
 	stopped   context.Context // ends the followers
 }
 
-// key names one Rollout object.
+// key names one Rollout object, or, without a group, a workload that has none.
 type key struct {
 	group, namespace, name string
 }
@@ -88,12 +91,14 @@ func New(o Options) *Watcher {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics()
 	}
+	o.Control = &circuit{Control: o.Control, now: o.Now}
 	return &Watcher{
 		Options: o,
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[key](
 			100*time.Millisecond, 30*time.Second)),
 		followers: map[key]*follower{},
 		refusals:  map[key]refusal{},
+		told:      map[key]telling{},
 	}
 }
 
@@ -106,17 +111,29 @@ const workers = 8
 
 // Run watches until ctx ends. All replicas serve the webhooks; only the one with
 // the lease acts. It returns an error where it cannot begin, or when it has lost
-// the lease.
+// the lease. What it knows of the cluster stays fresh until the last question of the
+// API server is answered.
 func (w *Watcher) Run(ctx context.Context) error {
 	if err := w.checkKruise(ctx); err != nil {
 		return err
 	}
-	if err := openCaches(ctx, w); err != nil {
+	fresh, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	begun := context.AfterFunc(ctx, end)
+	if err := openCaches(fresh, w); err != nil {
 		return err
 	}
+	if !begun() {
+		return nil // it was told to stop meanwhile
+	}
 	w.synced.Store(true)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	return w.run(ctx)
+}
+
+// run does what a watcher does once its caches are filled.
+func (w *Watcher) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(errOver)
 	hooked := make(chan error, 1)
 	if w.Hook != nil {
 		go func() { hooked <- w.Hook.serve(ctx, w) }()
@@ -130,16 +147,20 @@ func (w *Watcher) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case err := <-hooked:
+		hooked <- nil
 		if err != nil {
 			ended = fmt.Errorf("serving the webhooks: %w", err)
 		}
 	case ended = <-beside:
-	case err := <-led:
-		return err
+	case ended = <-led:
+		led <- nil
 	}
-	cancel()
+	cancel(errOver)
 	// The lease is given back, so that another replica acts at once.
 	<-led
+	if w.Hook != nil {
+		<-hooked
+	}
 	return ended
 }
 
@@ -148,9 +169,7 @@ func (w *Watcher) act(ctx context.Context) {
 	w.mu.Lock()
 	w.stopped = ctx
 	w.mu.Unlock()
-	for _, k := range w.caches.keys() {
-		w.queue.Add(k)
-	}
+	w.enqueueAll()
 	var running sync.WaitGroup
 	for range workers {
 		running.Go(func() {
@@ -160,9 +179,20 @@ func (w *Watcher) act(ctx context.Context) {
 			}, time.Second)
 		})
 	}
+	running.Go(func() { w.retell(ctx) })
 	<-ctx.Done()
 	w.queue.ShutDown()
 	running.Wait()
+}
+
+// enqueueAll looks at every Rollout and at every workload that has none.
+func (w *Watcher) enqueueAll() {
+	for _, k := range w.caches.keys() {
+		w.queue.Add(k)
+	}
+	for _, d := range w.caches.labelled() {
+		w.enqueueOrphan(d.Namespace, d.Name)
+	}
 }
 
 // next looks at one Rollout; false when there will be no more.
@@ -175,6 +205,9 @@ func (w *Watcher) next(ctx context.Context) bool {
 	again, err := w.reconcile(ctx, k)
 	switch {
 	case ctx.Err() != nil:
+	case unreachable(err):
+		// It is known at once, so that trying again costs nothing.
+		w.queue.AddAfter(k, awayPause)
 	case err != nil:
 		if !expected(err) {
 			w.Log.Warn("a Rollout is looked at again", "rollout", k.String(), "error", err)

@@ -82,11 +82,12 @@ func TestRestartedWatcherFindsLabelledWorkloads(t *testing.T) {
 
 func TestAbortedRevisionIsHeld(t *testing.T) {
 	cases := map[string]struct {
-		byWorkload, allowed bool
-		starts              int
+		byWorkload, byWatcher, allowed bool
+		starts                         int
 	}{
 		"aborted by a person":           {},
 		"the stable template came back": {byWorkload: true, starts: 1},
+		"it came back while promoting":  {byWatcher: true, starts: 1},
 		"somebody says so":              {allowed: true, starts: 1},
 	}
 	for name, c := range cases {
@@ -97,6 +98,9 @@ func TestAbortedRevisionIsHeld(t *testing.T) {
 				last := ended(workflows.PhaseRolledBack, revision)
 				if c.byWorkload {
 					last.Decisions = []workflows.Decision{{Verb: workflows.VerbAbort, Via: "workload", Accepted: true}}
+				}
+				if c.byWatcher {
+					last.Decisions = []workflows.Decision{{Verb: workflows.VerbAbort, Via: "update", Reason: workflows.ReasonPutBack, Accepted: true}}
 				}
 				if c.allowed {
 					b.edit(func(o *unstructured.Unstructured) {
@@ -132,6 +136,10 @@ func TestWhyAHeldRevisionWaits(t *testing.T) {
 			b.temporal.last = &last
 			b.temporal.started = []workflows.Input{{Origin: &workflows.Origin{Revision: revision}}}
 		}, "was refused: no Ingress"},
+		"no stable pod is ready": {func(b *bench, _ string) {
+			b.server.Freeze()
+			b.change(func(d *appsv1.Deployment) { d.Status.ReadyReplicas = 0 })
+		}, "no pod of the stable revision is ready, so there would be nothing to return to"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -157,6 +165,7 @@ func TestHeldRevisionWithoutPodsIsSetAside(t *testing.T) {
 		b.change(func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(0)) })
 		s := b.look()
 		require.Contains(t, s.Message, "0 replicas")
+		require.Equal(t, revision, b.look().CanaryStatus.CanaryRevision, "the workload has the stable one again")
 		d := b.deployment()
 		require.Equal(t, "version:v1", d.Spec.Template.Spec.Containers[0].Image)
 		require.False(t, d.Spec.Paused, "scaled up, it runs the stable template")
@@ -323,6 +332,36 @@ func TestApprovalStaysUntilTheRolloutGoesOn(t *testing.T) {
 	})
 }
 
+// TestApprovalOfBothStates is that of `kubectl edit`, which shows the state twice:
+// who writes both approves, once, whichever replica looks at it.
+func TestApprovalOfBothStates(t *testing.T) {
+	inBench(t, nil, func(b *bench) {
+		b.rolling()
+		edit := func() {
+			b.edit(func(o *unstructured.Unstructured) {
+				o.SetManagedFields(nil)
+				written(o, "kubectl-edit", `{"f:status":{"f:canaryStatus":{"f:currentStepState":{}},"f:currentStepState":{}}}`)
+				require.NoError(t, unstructured.SetNestedField(o.Object, "StepReady", "status", "canaryStatus", "currentStepState"))
+				require.NoError(t, unstructured.SetNestedField(o.Object, "StepReady", "status", "currentStepState"))
+			})
+		}
+		edit()
+		require.Equal(t, projection.StepReady, b.look().CanaryStatus.CurrentStepState)
+		b.look()
+		require.Equal(t, []workflows.Verb{workflows.VerbPromote}, b.temporal.verbs())
+		require.Equal(t, "kubectl-edit", b.temporal.sent[0].m.By)
+
+		next := holdingAt(2)
+		next.Since = next.Since.Add(time.Minute)
+		b.tellNews(next)
+		require.Equal(t, projection.StepPaused, b.look().CurrentStepState)
+		edit()
+		b.look()
+		require.Len(t, b.temporal.sent, 2)
+		require.Equal(t, 2, b.temporal.sent[1].m.Step)
+	})
+}
+
 func TestApprovalHasOneIdentityForAllReplicas(t *testing.T) {
 	inBench(t, nil, func(b *bench) {
 		b.rolling()
@@ -330,6 +369,7 @@ func TestApprovalHasOneIdentityForAllReplicas(t *testing.T) {
 		seen := b.object()
 		b.look()
 		b.follower(webKey).relayed = map[string]reply{} // another replica, that sees what the first saw
+		b.follower(webKey).released = time.Time{}
 		s, err := b.Watcher.look(b.ctx, seen)
 		require.NoError(t, err)
 		require.NoError(t, b.relay(b.ctx, s))
@@ -408,6 +448,36 @@ func TestDeletedRolloutEndsAsItAsks(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestDeletedBesideAPause: a promotion that is refused because somebody has paused in
+// between is asked for again when the pause is over, and none where pods are replaced.
+func TestDeletedBesideAPause(t *testing.T) {
+	inBench(t, nil, func(b *bench) {
+		b.rolling()
+		b.temporal.refuse = "the rollout is paused: resume it first"
+		b.edit(func(o *unstructured.Unstructured) {
+			now := metav1.Now()
+			o.SetDeletionTimestamp(&now)
+		})
+		b.look()
+		b.temporal.refuse = ""
+		paused := holdingAt(1)
+		paused.Paused = true
+		b.tellNews(paused)
+		b.look()
+		require.Equal(t, []workflows.Verb{workflows.VerbPromote, workflows.VerbResume}, b.temporal.verbs())
+		resumed := holdingAt(1)
+		resumed.Decisions = []workflows.Decision{{Verb: workflows.VerbResume, Accepted: true}}
+		b.tellNews(resumed)
+		b.look()
+		require.Equal(t, []workflows.Verb{workflows.VerbPromote, workflows.VerbResume, workflows.VerbPromote}, b.temporal.verbs())
+		promoting := resumed
+		promoting.Phase = workflows.PhasePromoting
+		b.tellNews(promoting)
+		b.look()
+		require.Len(t, b.temporal.verbs(), 3)
+	})
 }
 
 func TestSecondRolloutOfAWorkloadIsTold(t *testing.T) {

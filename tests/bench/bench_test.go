@@ -25,7 +25,7 @@ func TestQuick(t *testing.T) {
 	programs, err := harness.BuildPrograms(t.Context(), build.Progress{Out: os.Stderr})
 	require.NoError(t, err)
 	s := sandbox.Shared(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	bed, err := harness.NewBed(ctx, s, programs)
 	require.NoError(t, err)

@@ -43,7 +43,7 @@ func Full() Sizes {
 	}
 }
 
-// Quick returns sizes that show in less than three minutes that everything runs.
+// Quick returns sizes that show in about ten minutes that everything runs.
 func Quick() Sizes {
 	return Sizes{
 		FirstWeight: 1, Aborts: 2, Seeds: 1, Restarts: 1, Levels: 1,

@@ -3,6 +3,9 @@ package chaos
 import (
 	"maps"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
 	"sluice.dev/sluice/activities/release"
 )
 
@@ -43,5 +46,20 @@ func (s *sim) meddle() {
 			}
 		}
 	default:
+	}
+}
+
+// editOddly edits the Service of canary and the budget of its pods.
+func (s *sim) editOddly() {
+	name := release.CanaryName(s.doc.Workload.Name)
+	for _, o := range s.cluster.Services() {
+		if o.Name == name {
+			o.Spec.Ports = append(o.Spec.Ports, corev1.ServicePort{Name: "odd", Port: 99})
+			s.cluster.Put(o)
+		}
+	}
+	for _, b := range s.cluster.Budgets() {
+		b.Spec.MaxUnavailable = new(intstr.FromInt32(3))
+		s.cluster.Put(b)
 	}
 }

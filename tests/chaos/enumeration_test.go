@@ -199,7 +199,9 @@ func combined(t *testing.T) []Run {
 	return runs
 }
 
-// drawn returns a sample of runs.
+// drawn returns a sample of runs, and with it every run in which the worker dies in
+// a rollout whose pods follow the size of the workload, which changes at holds: what
+// does so unwatched must not be served by the pods of the old size.
 func drawn(t *testing.T, runs []Run) []Run {
 	t.Helper()
 	text := os.Getenv(sampleVariable)
@@ -214,5 +216,8 @@ func drawn(t *testing.T, runs []Run) []Run {
 	}
 	r := rand.New(rand.NewPCG(seed(t), 0))
 	r.Shuffle(len(runs), func(i, j int) { runs[i], runs[j] = runs[j], runs[i] })
-	return runs[:min(n, len(runs))]
+	n = min(n, len(runs))
+	return append(runs[:n:n], slices.DeleteFunc(runs[n:], func(r Run) bool {
+		return r.Fault != CrashConfirm || !slices.ContainsFunc(scaled(), func(s Scenario) bool { return s.Name == r.Scenario.Name })
+	})...)
 }

@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
+
+	"sluice.dev/sluice/activities/kube/kubetest"
 )
 
 // Fault is what happens at one write of a run.
@@ -59,6 +61,9 @@ const (
 	// PodLost: a pod of canary is lost between the operation that has found all of
 	// them ready and the next change of the route.
 	PodLost Fault = "pod-lost"
+	// Repack: every endpoint stands in two EndpointSlices for a while, of which the
+	// second one is late, as while their controller packs them anew.
+	Repack Fault = "repack"
 	// Unroute: somebody deletes the canary Ingress.
 	Unroute Fault = "unroute"
 	// Reweigh: somebody edits its weight.
@@ -76,7 +81,7 @@ var Drifts = []Fault{Unroute, Reweigh, Grow, Widen}
 // Faults are all of them, but None.
 var Faults = []Fault{
 	CrashBefore, CrashSent, CrashLate, CrashAfter, CrashConfirm, Conflict, TimeoutApplied, TimeoutLost, Duplicate,
-	Freeze, Abort, AbortLate, Revise, Double, Repair, PodLost,
+	Freeze, Abort, AbortLate, Revise, Double, Repair, PodLost, Repack,
 }
 
 // How long the things take that faults are made of.
@@ -84,6 +89,7 @@ const (
 	late       = 7 * time.Second
 	restarting = time.Second
 	freezing   = 30 * time.Second
+	repacking  = 20 * time.Second
 )
 
 // client returns the API as one worker sees it: through a link that can be cut.
@@ -95,6 +101,7 @@ func (s *sim) client(w *workerProcess) *fake.Clientset {
 			return true, nil, refused()
 		default:
 		}
+		s.use(a)
 		if writes(a) {
 			obj, err := s.write(w, a)
 			return true, obj, err
@@ -106,9 +113,17 @@ func (s *sim) client(w *workerProcess) *fake.Clientset {
 		if opened, ok := a.(clienttesting.WatchActionImpl); ok {
 			after = versionOf(opened.ListOptions.ResourceVersion)
 		}
+		s.use(a)
 		return true, s.journal.follow(a.GetResource().Resource, a.GetNamespace(), after, w.link.Gone()), nil
 	})
 	return c
+}
+
+// use notes the right that a request needs.
+func (s *sim) use(a clienttesting.Action) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used[kubetest.Use(a)] = true
 }
 
 // read passes a request on. A list names the version from which on a watch tells
@@ -146,6 +161,9 @@ func (s *sim) write(w *workerProcess, a clienttesting.Action) (runtime.Object, e
 	if i != s.run.Write {
 		return apply()
 	}
+	if s.run.odd {
+		time.AfterFunc(s.between(0, 2*time.Second), s.editOddly)
+	}
 	switch s.run.Fault {
 	case CrashBefore:
 		s.crash(w)
@@ -181,6 +199,8 @@ func (s *sim) write(w *workerProcess, a clienttesting.Action) (runtime.Object, e
 		return nil, apierrors.NewTimeoutError("the request did not complete in time", 1)
 	case PodLost:
 		s.losePod()
+	case Repack:
+		s.cluster.Repack(repacking)
 	case Freeze:
 		s.replicas[0].Freeze(freezing)
 	case Abort, Revise, Double, Repair, Unroute, Reweigh, Grow, Widen:

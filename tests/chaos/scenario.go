@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"slices"
 	"time"
 
 	"sluice.dev/sluice/activities/workload"
@@ -14,6 +15,8 @@ type Scenario struct {
 	Name string
 	// Pods of the workload.
 	Pods int
+	// Autoscaled: a HorizontalPodAutoscaler scales it.
+	Autoscaled bool
 	// Steps of the document, how canary pods are kept apart, and the probe that
 	// changes are confirmed by; without one it is the state of the gateway, or its
 	// grace.
@@ -107,7 +110,7 @@ func Scenarios() []Scenario {
 		{Name: "probe-abort", Pods: 4, Steps: canary, Probe: byPod, Holds: []Act{promote, abort}},
 		{Name: "probe-pod", Pods: 4, Steps: canary, Probe: byPod},
 		{Name: "selector-revise", Pods: 4, Steps: canary[:1], Isolation: config.IsolateBySelector, Holds: []Act{revise}},
-	}, scaled()...)
+	}, slices.Concat(scaled(), autoscaled())...)
 }
 
 // document is the document of a scenario.

@@ -24,3 +24,13 @@ func scaled() []Scenario {
 		{Name: "scale-selector", Pods: 3, Steps: []config.Step{implied(50)}, Isolation: config.IsolateBySelector, Holds: []Act{to(6)}},
 	}
 }
+
+// autoscaled are scenarios in which the rollout keeps an autoscaler of the workload
+// from scaling it down, and gives it back what it had.
+func autoscaled() []Scenario {
+	steps := []config.Step{implied(30)}
+	return []Scenario{
+		{Name: "autoscaled", Pods: 4, Autoscaled: true, Steps: steps},
+		{Name: "autoscaled-abort", Pods: 4, Autoscaled: true, Steps: steps, Holds: []Act{{Verb: workflows.VerbAbort}}},
+	}
+}

@@ -12,7 +12,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -48,12 +50,17 @@ type Run struct {
 	// careless makes a worker that does not wait for the gateway and does not
 	// drain: what is lost then has to be seen.
 	careless bool
+	// odd has an Ingress whose class has a name of its own, and lets somebody edit what
+	// requests do not depend on: for what the worker may do only then.
+	odd bool
 }
 
 // Report is what became of a run.
 type Report struct {
 	// Writes of the worker in their order, as "verb resource name".
 	Writes []string
+	// Used are the rights of the worker's requests, each once.
+	Used []kubetest.Right
 	// Outcome of the workflow.
 	Outcome workflows.Outcome
 	// State is what is left in the end, by kind and name.
@@ -90,6 +97,7 @@ type sim struct {
 	ctx        context.Context
 	workers    []*workerProcess
 	writes     []string
+	used       map[kubetest.Right]bool
 	problems   []string
 	interfered bool
 	conflicts  conflicts
@@ -110,6 +118,7 @@ func play(t *testing.T, run Run) Report {
 	s := &sim{
 		t: t, run: run, doc: run.Scenario.document(kubetest.Namespace), ctx: ctx,
 		random: rand.New(rand.NewPCG(run.Seed, uint64(run.Write))), journal: newJournal(), frontend: frontend.New(),
+		used: map[kubetest.Right]bool{},
 	}
 	s.furnish()
 	if run.careless {
@@ -130,6 +139,7 @@ func play(t *testing.T, run Run) Report {
 	view := s.watcher.Finish()
 	report := Report{Writes: s.writes, State: s.state(), Asked: clients.asked, Probes: int(s.probes.Load()), Took: time.Since(begun)}
 	report.Taken, report.Refused, report.GivenUp = s.conflicts.Taken, s.conflicts.Refused, s.conflicts.GivenUp
+	report.Used = slices.Collect(maps.Keys(s.used))
 	report.Outcome = s.outcome()
 	report.Problems = append(append(s.problems, view...), clients.problems...)
 	return report

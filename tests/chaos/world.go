@@ -8,12 +8,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	scalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 
+	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/kube/kubetest"
 	"sluice.dev/sluice/tests/chaos/cluster"
 	fakegateway "sluice.dev/sluice/tests/chaos/gateway"
@@ -22,6 +25,9 @@ import (
 
 // path is what the Ingress of the application routes.
 const path = "/version"
+
+// oddClass is a class of Ingresses that is not called like its gateway.
+const oddClass = "edge"
 
 // delays of the cluster. A pod that is told to stop dies at once: whatever was
 // routed to it, or is in flight, is lost.
@@ -63,12 +69,33 @@ func (s *sim) furnish() {
 	})
 	go s.cluster.Run(s.ctx)
 	s.furnishGateway()
-	for _, o := range []runtime.Object{kubetest.Deployment(int32(s.run.Scenario.Pods)), kubetest.Service(), kubetest.Ingress()} {
+	ingress := kubetest.Ingress()
+	if s.run.odd {
+		ingress.Annotations[kube.AnnotationClass] = oddClass
+		s.cluster.Put(&netv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: oddClass}, Spec: netv1.IngressClassSpec{Controller: "k8s.io/ingress-nginx"}})
+	}
+	for _, o := range []runtime.Object{kubetest.Deployment(int32(s.run.Scenario.Pods)), kubetest.Service(), ingress} {
 		s.cluster.Put(o)
+	}
+	if s.run.Scenario.Autoscaled {
+		s.cluster.Put(s.autoscaler())
 	}
 	time.Sleep(20 * time.Second)
 	synctest.Wait()
 	s.watcher.Start()
+}
+
+// autoscaler of the application, which nothing lets scale: what is played is what
+// the rollout writes to it.
+func (s *sim) autoscaler() *scalingv2.HorizontalPodAutoscaler {
+	return &scalingv2.HorizontalPodAutoscaler{
+		ObjectMeta: metav1.ObjectMeta{Name: "demo", Namespace: s.doc.Namespace, Annotations: map[string]string{"example.com/team": "web"}},
+		Spec: scalingv2.HorizontalPodAutoscalerSpec{
+			ScaleTargetRef: scalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: s.doc.Workload.Name},
+			MaxReplicas:    10,
+			Behavior:       &scalingv2.HorizontalPodAutoscalerBehavior{ScaleDown: &scalingv2.HPAScalingRules{SelectPolicy: new(scalingv2.MinChangePolicySelect)}},
+		},
+	}
 }
 
 // furnishGateway puts the gateway's own Service there, by which its replicas are
@@ -127,6 +154,9 @@ func (s *sim) state() map[string]string {
 	}
 	for _, o := range s.cluster.Budgets() {
 		put("PodDisruptionBudget", o.ObjectMeta, o.Spec)
+	}
+	for _, o := range s.cluster.Autoscalers() {
+		put("HorizontalPodAutoscaler", o.ObjectMeta, o.Spec)
 	}
 	images := map[string]bool{}
 	for _, p := range s.cluster.Pods() {

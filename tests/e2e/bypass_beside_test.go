@@ -5,16 +5,20 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/starter/watch/projection"
 	"sluice.dev/sluice/tests/harness"
+	"sluice.dev/sluice/workflows"
 )
 
 // newGroup starts a watcher for cases that run side by side, each with an
@@ -58,6 +62,9 @@ func TestBypassBeside(t *testing.T) {
 		"beta":    {"", besideRate, (*bypass).editedBeta},
 		"refused": {"", besideRate, (*bypass).refusedAndAborted},
 		"leaving": {drainedApp, besideRate, (*bypass).leftInTheMiddle},
+		"putback": {"", besideRate, (*bypass).putBackWhilePromoting},
+		"moved":   {drainedApp, besideRate, (*bypass).movedToAnother},
+		"paused":  {"", besideRate, (*bypass).pausedFromTheBeginning},
 		"deleted": {"", 0, (*bypass).workloadDeleted},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -69,8 +76,8 @@ func TestBypassBeside(t *testing.T) {
 			c.run(b)
 			if c.rate > 0 {
 				b.finish()
+				b.toldInTime()
 			}
-			b.toldInTime()
 		})
 	}
 }
@@ -97,9 +104,15 @@ func (b *bypass) byHeaders() {
 // finalising waits until the new revision is being made stable.
 func (b *bypass) finalising() {
 	b.t.Helper()
-	b.status("the new revision is being made stable", func(s projection.Status) bool {
+	b.progressing(projection.ReasonFinalising)
+}
+
+// progressing waits until the Rollout progresses for a reason.
+func (b *bypass) progressing(reason string) projection.Status {
+	b.t.Helper()
+	return b.status("the Rollout progresses as "+reason, func(s projection.Status) bool {
 		p := s.Condition(projection.Progressing)
-		return p != nil && p.Reason == projection.ReasonFinalising
+		return p != nil && p.Reason == reason
 	})
 }
 
@@ -248,4 +261,102 @@ func (b *bypass) workloadDeleted() {
 	b.stepPaused(1)
 	b.chooses(config.AnnotationOnDelete, "rollback")
 	b.gone()
+}
+
+// putBackWhilePromoting puts the stable template back while the new revision is made
+// stable. That is no verdict on the revision: it is rolled out when it comes again.
+func (b *bypass) putBackWhilePromoting() {
+	b.declare()
+	b.setImage("v2")
+	b.paused(1, 10, "v2")
+	b.sluice("promote", harness.Demo, "--full")
+	require.NoError(b.t, harness.Await(b.ctx, "the workload replaces its pods", b.replacing))
+	b.replaced = true
+	b.setImage("v1")
+	b.healthy("False", "v1")
+	b.checkShare("the stable template is back", "v1", 100)
+	b.snap()
+	b.setImage("v2")
+	b.paused(1, 10, "v2")
+	require.Equal(b.t, 2, b.runs())
+	b.setImage("v1")
+	b.healthy("False", "v1")
+	b.gone()
+}
+
+// pausedFromTheBeginning changes the image of a workload whose Rollout is paused:
+// nothing is touched until it is resumed.
+func (b *bypass) pausedFromTheBeginning() {
+	b.declare("strategy:", "strategy:\n    paused: true")
+	b.setImage("v2")
+	require.Equal(b.t, projection.PhaseProgressing, b.progressing(projection.ReasonPaused).Phase)
+	b.checkShare("nothing is touched", "v1", 100)
+	_, err := b.Kube.AppsV1().Deployments(b.namespace).Get(b.ctx, release.CanaryName(harness.Demo), metav1.GetOptions{})
+	require.True(b.t, apierrors.IsNotFound(err), "%v", err)
+	b.patch(`{"spec":{"strategy":{"paused":false}}}`)
+	b.paused(1, 10, "v2")
+	b.approveBoth()
+	b.paused(2, 30, "v2")
+	b.approve()
+	b.healthy("True", "v2")
+	require.Equal(b.t, 1, b.runs())
+	b.gone()
+}
+
+// approveBoth approves as somebody does who edits the status in an editor, where the
+// state stands twice.
+func (b *bypass) approveBoth() {
+	b.t.Helper()
+	b.patchStatusBy("kubectl-edit", `{"currentStepState":"StepReady","canaryStatus":{"currentStepState":"StepReady"}}`)
+}
+
+// movedToAnother releases by rollout-id: a template that changes with it is held, one
+// that changes while it stays rolls out as the Deployment says. Then the Rollout names
+// another workload, and the first one is let go.
+func (b *bypass) movedToAnother() {
+	b.declare()
+	b.release("v2", "1")
+	b.paused(1, 10, "v2")
+	b.sluice("promote", harness.Demo, "--full")
+	b.await(workflows.PhasePromoted, 0)
+	b.phase(projection.PhaseHealthy, 0, "")
+	b.release("v3", "1")
+	b.native("v3")
+	require.Equal(b.t, 1, b.runs())
+
+	require.NoError(b.t, b.apply("name: demo\n  strategy", "name: other\n  strategy"))
+	b.phase(projection.PhaseInitial, 0, "")
+	require.NoError(b.t, harness.Await(b.ctx, "the first workload is let go", func(ctx context.Context) (bool, error) {
+		d, err := b.Deployment(ctx, b.namespace)
+		return err == nil && d.Labels[release.LabelBypass] == "", err
+	}))
+	b.release("v4", "2")
+	b.native("v4")
+	b.gone()
+}
+
+// release sets an image of the workload together with a rollout-id.
+func (b *bypass) release(version, id string) {
+	b.t.Helper()
+	patch := fmt.Sprintf(`{"metadata":{"annotations":{"rollouts.kruise.io/rollout-id":%q}},
+		"spec":{"template":{"spec":{"containers":[{"name":"main","image":%q}]}}}}`, id, harness.Image(version))
+	_, err := b.Kube.AppsV1().Deployments(b.namespace).Patch(b.ctx, harness.Demo, types.StrategicMergePatchType, []byte(patch), kubectl)
+	require.NoError(b.t, err)
+}
+
+// native waits until all pods run a version that nobody has held.
+func (b *bypass) native(version string) {
+	b.t.Helper()
+	d, err := b.Deployment(b.ctx, b.namespace)
+	require.NoError(b.t, err)
+	require.False(b.t, d.Spec.Paused)
+	require.NoError(b.t, b.Sandbox.AwaitDeployment(b.ctx, b.namespace, harness.Demo))
+	// Pods that end answer for as long as they do.
+	require.NoError(b.t, harness.Await(b.ctx, "all answers are those of "+version, func(ctx context.Context) (bool, error) {
+		name := fmt.Sprint(version, " alone ", time.Now().UnixNano())
+		if _, err := b.load.Mark(ctx, name); err != nil {
+			return false, err
+		}
+		return b.awaitAnswers(name, besideRate).Share(version) == 1, nil
+	}))
 }

@@ -221,8 +221,13 @@ func (b *bypass) paused(step, weight int, version string) projection.Status {
 
 // patchStatus patches the status as `kubectl kruise` does.
 func (b *bypass) patchStatus(patch string) {
+	b.patchStatusBy("kubectl-kruise", `{"canaryStatus":`+patch+`}`)
+}
+
+// patchStatusBy patches the status as a manager of fields.
+func (b *bypass) patchStatusBy(manager, patch string) {
 	b.t.Helper()
-	_, err := b.dynamic.Patch(b.ctx, b.name, types.MergePatchType, []byte(`{"status":{"canaryStatus":`+patch+`}}`), metav1.PatchOptions{FieldManager: "kubectl-kruise"}, "status")
+	_, err := b.dynamic.Patch(b.ctx, b.name, types.MergePatchType, []byte(`{"status":`+patch+`}`), metav1.PatchOptions{FieldManager: manager}, "status")
 	require.NoError(b.t, err)
 }
 

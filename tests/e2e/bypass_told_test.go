@@ -94,8 +94,10 @@ func (b *bypass) hasTold(words ...string) {
 	}
 }
 
-// toldInTime requires that every hold of a case in which nothing was away was
-// readable within a second of its beginning.
+// toldInTime requires, after the end of the load, that every hold of a case in
+// which nothing was away was readable within a second of its beginning. A machine
+// that keeps the load client's requests waiting keeps statuses waiting as well: that
+// time comes on top.
 func (b *bypass) toldInTime() {
 	b.t.Helper()
 	b.told.mu.Lock()
@@ -104,5 +106,5 @@ func (b *bypass) toldInTime() {
 	lags := slices.Sorted(slices.Values(b.told.lags))
 	slowest := lags[len(lags)-1]
 	b.t.Logf("%d holds were readable after %s in the middle, %s at most", len(lags), lags[len(lags)/2].Round(time.Millisecond), slowest.Round(time.Millisecond))
-	require.Less(b.t, slowest, time.Second)
+	require.Less(b.t, slowest, time.Second+b.busy)
 }

@@ -3,6 +3,8 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +23,8 @@ func (r *rollout) crashWorker() {
 	require.NoError(r.t, err)
 }
 
+// TestWorkerKilledAtEachHold kills the worker at each hold, and scales the workload
+// while nobody watches it: the canary that takes every request has the new size.
 func TestWorkerKilledAtEachHold(t *testing.T) {
 	r := newRollout(t)
 	r.start("rollout-canary.yaml", "v2")
@@ -28,12 +32,26 @@ func TestWorkerKilledAtEachHold(t *testing.T) {
 		r.await(workflows.PhaseHolding, step+1)
 		r.crashWorker()
 		r.holdAt(step+1, weight, "v2")
+		if step == 1 {
+			r.crashWorker()
+			require.NoError(t, r.Scale(r.ctx, r.namespace, 6))
+		}
 		r.sluice("promote", harness.Demo)
 	}
 	r.await(workflows.PhasePromoting, 0)
 	r.crashWorker()
-	r.await(workflows.PhasePromoted, 0)
+	s := r.await(workflows.PhasePromoted, 0)
 	r.finish()
+	var story []string
+	for _, e := range s.Timeline {
+		story = append(story, e.Text)
+	}
+	covered := slices.IndexFunc(story, func(text string) bool { return strings.HasPrefix(text, "route weight 100") })
+	require.Positive(t, covered, "%q", story)
+	require.Contains(t, story[:covered], "the workload was scaled from 5 to 6")
+	require.Contains(t, story[:covered], "canary to 6 pods")
+	require.NoError(t, r.Scale(r.ctx, r.namespace, 5))
+	require.NoError(t, r.Sandbox.AwaitDeployment(r.ctx, r.namespace, harness.Demo))
 	r.restored("v2")
 }
 

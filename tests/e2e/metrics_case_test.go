@@ -155,12 +155,14 @@ func (r *rollout) detailed(a workflows.AnalysisStatus, outcome verdict.Outcome) 
 }
 
 // decidedAt is when the verdict came.
-func decidedAt(s workflows.Status) time.Time {
+func (r *rollout) decidedAt(s workflows.Status) time.Time {
+	r.t.Helper()
 	for _, e := range s.Timeline {
 		if strings.Contains(e.Text, ": Fail: ") {
 			return e.At
 		}
 	}
+	require.Fail(r.t, "no verdict in the timeline", "%v", s.Timeline)
 	return time.Time{}
 }
 

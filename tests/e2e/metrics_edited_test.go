@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
@@ -94,6 +95,6 @@ func TestWorkerKilledWhileABadVersionIsTested(t *testing.T) {
 	require.Equal(t, began.UTC(), state.Began.UTC(), "it went on from the last heartbeat")
 	require.GreaterOrEqual(t, state.Metrics[0].Test.Canary.Requests, 500.0)
 	require.Equal(t, state.Metrics[0].Judged(), state.Metrics[0].Test.Harm.Batches, "every sample is in the evidence")
-	r.finishBad(badVersion{about: "20 % of errors, weight 30 %, and a killed worker"}, s)
+	r.finishBad(badVersion{about: "20 % of errors, weight 30 %, and a killed worker", within: 90 * time.Second}, s)
 	r.restored("v1")
 }

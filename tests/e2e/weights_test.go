@@ -50,3 +50,9 @@ func (r *rollout) truth(name, version string, weight int) {
 	r.t.Logf("%s: %.2f %% of %d answers, %.1f standard deviations off", name, 100*w.Share(version), w.Good, off/deviation)
 	require.InDelta(r.t, p, w.Share(version), 3*deviation, "answers: %v", w.Versions)
 }
+
+func TestBoundsOfShares(t *testing.T) {
+	require.Zero(t, shareBound(0, sample), "one answer of a version that has no requests is too many")
+	require.Zero(t, shareBound(100, sample))
+	require.InDelta(t, 0.0775, shareBound(10, sample), 0.0001)
+}

@@ -54,6 +54,12 @@ var unrecorded = map[string]string{
 	"return-to-stable-before-the-history-is-full":     "it takes 40,000 events; workflows/history_test.go goes through both sides of it",
 	"let-time-decide-where-all-metrics-are-dry-runs":  "a hold whose metrics are all dry runs is rare; workflows/analyse_test.go goes through each kind of hold",
 	"narrow-the-service-again-before-the-canary-goes": "somebody has to change the Service between two writes; workflows/selector_test.go and make chaos go through it",
+	"measure-a-new-revision-after-a-skipped-analysis": "somebody has to skip the analysis and revise; workflows/analyse_test.go goes through it",
+	"go-on-after-a-reset-without-canary-pods":         "somebody has to widen the Service just then; workflows/cover_test.go goes through it",
+	"count-a-match-of-others-as-all-requests":         "somebody has to write a match; workflows/drift_test.go goes through it",
+	"refuse-a-full-promotion-that-is-stale":           "somebody has to send one at the wrong moment; workflows/full_test.go goes through both sides of it",
+	"guard-a-rollout-that-metrics-have-stopped":       "metrics have to pause a rollout that has an analysis of the whole rollout; workflows/guard_test.go goes through both sides of it",
+	"end-a-guarded-bake-only-when-metrics-answer":     "a bake has to end without an analysis of its own beside one of the whole rollout; workflows/bake_test.go goes through both sides of it",
 	"retry-ends-the-pause-of-a-compensation":          "it takes an operation of the return that fails for good; workflows/branches_test.go goes through it",
 }
 

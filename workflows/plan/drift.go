@@ -73,15 +73,29 @@ func (w World) CanaryScaled(n int) World {
 
 // Bears says whether the pods that are published can take a route that somebody
 // else has written at step i: up to what the step asks for they can by
-// definition, beyond that by the rule of config.Rollout.NeedCanary.
+// definition, beyond that by the rule of config.Rollout.NeedCanary. Of a match that
+// is not the step's nobody knows the share: it may be all requests.
 func Bears(r *config.Rollout, w World, i int, route traffic.Route) bool {
+	return bears(r, w, i, route, w.load())
+}
+
+// BearsWithTwo is Bears for rollouts that counted such a match as the least that
+// a route needs.
+func BearsWithTwo(r *config.Rollout, w World, i int, route traffic.Route) bool {
+	return bears(r, w, i, route, r.NeedMatch(w.load()))
+}
+
+func bears(r *config.Rollout, w World, i int, route traffic.Route, foreign int) bool {
 	want := StepRoute(r, i)
-	fewer := route.Weight <= want.Weight && (len(route.Matches) == 0 || sameMatches(route, want))
-	if !carries(route) || fewer && w.Canary >= StepReplicas(r, i, w) {
+	known := len(route.Matches) == 0 || sameMatches(route, want)
+	if !carries(route) || known && route.Weight <= want.Weight && w.Canary >= StepReplicas(r, i, w) {
 		return true
 	}
 	need := r.NeedCanary(route.Weight, w.load())
-	if len(route.Matches) > 0 {
+	switch {
+	case !known:
+		need = max(need, foreign)
+	case len(route.Matches) > 0:
 		need = max(need, r.NeedMatch(w.load()))
 	}
 	return w.Canary >= need

@@ -3,6 +3,7 @@ package plan_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,6 +54,7 @@ func TestAt(t *testing.T) {
 func TestBears(t *testing.T) {
 	r := doc(step(10, 1), step(30, 2), match(1))
 	header := plan.StepRoute(r, 2)
+	other := traffic.Route{Matches: append(slices.Clone(header.Matches), config.Match{Cookies: []config.ValueMatch{{Name: "tester", Type: config.MatchExact, Value: "always"}}})}
 	cases := []struct {
 		step, canary int
 		route        traffic.Route
@@ -67,14 +69,19 @@ func TestBears(t *testing.T) {
 		{1, 2, traffic.Route{Weight: 60}, false},
 		{1, 4, traffic.Route{Weight: 60}, true},
 		{1, 1, header, false},
-		{1, 2, header, true},
+		{1, 4, header, false},
+		{1, 5, header, true}, // it may be all requests
 		{2, 1, header, true},
+		{2, 4, other, false},
+		{2, 5, other, true},
 		{2, 1, traffic.Route{Weight: 1, Matches: header.Matches}, false},
 	}
 	for _, c := range cases {
 		w := plan.World{Replicas: 5, Canary: c.canary}
 		require.Equal(t, c.want, plan.Bears(r, w, c.step, c.route), "%+v", c)
 	}
+	require.True(t, plan.BearsWithTwo(r, plan.World{Replicas: 5, Canary: 2}, 1, header), "as it was")
+	require.False(t, plan.BearsWithTwo(r, plan.World{Replicas: 5, Canary: 1}, 1, header))
 }
 
 func TestMend(t *testing.T) {

@@ -50,9 +50,35 @@ func asked(a config.Amount, total int) int {
 	return n
 }
 
+// returned says whether stable gets requests by a route that went to canary by the
+// one before. There are requests that meet one of the matches, and those that meet
+// none; a route sends of each kind all to canary where it has the match, and its
+// weight where it has not.
+func returned(before, now traffic.Route) bool {
+	share := func(r traffic.Route, kind *config.Match) int {
+		for _, m := range r.Matches {
+			if kind != nil && reflect.DeepEqual(m, *kind) {
+				return 100
+			}
+		}
+		return r.Weight
+	}
+	kinds := []*config.Match{nil}
+	for i := range before.Matches {
+		kinds = append(kinds, &before.Matches[i])
+	}
+	for _, kind := range kinds {
+		if share(now, kind) < share(before, kind) {
+			return true
+		}
+	}
+	return false
+}
+
 // bears is I2 and I3 for a route that is written: what takes requests over has
 // the pods for them. The way back to the old revision does not wait for pods that
-// somebody has just asked for: the new revision may be worse than too few.
+// somebody has just asked for: the new revision may be worse than too few. A new
+// one that takes its place is no way back.
 func (m *model) bears(op plan.Operation) error {
 	if op.NeedStable > m.n {
 		return fmt.Errorf("a route waits for %d stable pods of %d", op.NeedStable, m.n)
@@ -63,8 +89,8 @@ func (m *model) bears(op plan.Operation) error {
 	if need := m.needCanary(op.Route); carriesTraffic(op.Route) && m.canary < need {
 		return fmt.Errorf("route %v needs %d canary pods, and there are %d", op.Route, need, m.canary)
 	}
-	back := !carriesTraffic(op.Route) && m.running == 0
-	if need := needed(100-op.Route.Weight, m.n); op.Route.Weight < m.route.Weight && m.stable < need && !back {
+	back := !carriesTraffic(op.Route) && m.running == 0 && !m.revising
+	if need := needed(100-op.Route.Weight, m.n); returned(m.route, op.Route) && m.stable < need && !back {
 		return fmt.Errorf("route %v needs %d stable pods, and there are %d", op.Route, need, m.stable)
 	}
 	return nil
@@ -143,6 +169,39 @@ func TestModelSeesTooFewPods(t *testing.T) {
 			}
 			require.ErrorContains(t, err, c.want)
 		})
+	}
+}
+
+// TestModelSeesRequestsThatReturn says when stable takes requests over.
+func TestModelSeesRequestsThatReturn(t *testing.T) {
+	a, b := match(1).Matches, []config.Match{{Cookies: []config.ValueMatch{{Name: "tester", Type: config.MatchExact, Value: "always"}}}}
+	both := append(append([]config.Match{}, a...), b...)
+	for name, c := range map[string]struct {
+		before, now traffic.Route
+		want        bool
+	}{
+		"weight falls":                {traffic.Route{Weight: 30}, traffic.Route{Weight: 10}, true},
+		"weight rises":                {traffic.Route{Weight: 10}, traffic.Route{Weight: 30}, false},
+		"match ends at the same":      {traffic.Route{Weight: 10, Matches: a}, traffic.Route{Weight: 10}, true},
+		"match ends at more":          {traffic.Route{Matches: a}, traffic.Route{Weight: 30}, true},
+		"match ends at all":           {traffic.Route{Matches: a}, traffic.Route{Weight: 100}, false},
+		"match begins":                {traffic.Route{Weight: 10}, traffic.Route{Weight: 10, Matches: a}, false},
+		"match takes the weight's":    {traffic.Route{Weight: 10}, traffic.Route{Matches: a}, true},
+		"one of two goes":             {traffic.Route{Matches: both}, traffic.Route{Matches: b}, true},
+		"one comes":                   {traffic.Route{Matches: a}, traffic.Route{Matches: both}, false},
+		"another one":                 {traffic.Route{Matches: a}, traffic.Route{Matches: b}, true},
+		"the same in the other order": {traffic.Route{Matches: both}, traffic.Route{Matches: []config.Match{b[0], a[0]}}, false},
+	} {
+		require.Equal(t, c.want, returned(c.before, c.now), name)
+		w := plan.World{Replicas: 10, Held: true, Canary: 10, CanaryAsked: 10, RouteExists: true, MaybeCanary: true, MaybeRoute: true, Asked: c.before, Confirmed: c.before}
+		goal := config.Step{Weight: &c.now.Weight, Matches: c.now.Matches, Replicas: config.Amount{Value: 10}}
+		for _, op := range plan.Step(doc(goal), w, 0) {
+			if c.want {
+				require.Equal(t, needed(100-c.now.Weight, 10), op.NeedStable, name)
+			} else {
+				require.Equal(t, 1, op.NeedStable, name)
+			}
+		}
 	}
 }
 

@@ -40,6 +40,8 @@ type model struct {
 	halted    bool
 	annotated bool
 	next      int
+	// revising: a revision is about to take the place of another one.
+	revising bool
 	service
 }
 

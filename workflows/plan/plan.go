@@ -294,10 +294,21 @@ func setRoute(r *config.Rollout, w World, want traffic.Route, canary int) Operat
 	if carries(want) {
 		op.NeedCanary = max(1, canary)
 	}
-	if w.RouteUnsure || want.Weight < w.Confirmed.Weight {
+	if w.RouteUnsure || returns(w.Confirmed, want) {
 		op.NeedStable = r.NeedStable(want.Weight, w.load())
 	}
 	return op
+}
+
+// returns says whether requests that one route sends to canary go to stable by
+// another: those of a weight that falls, or of a match that it does not have.
+func returns(from, to traffic.Route) bool {
+	if to.Weight == 100 {
+		return false
+	}
+	return to.Weight < from.Weight || slices.ContainsFunc(from.Matches, func(m config.Match) bool {
+		return !slices.ContainsFunc(to.Matches, func(other config.Match) bool { return sameMatch(m, other) })
+	})
 }
 
 // Finish promotes under cover: the canary at full size takes every request, the
@@ -448,10 +459,11 @@ func coverReturn(r *config.Rollout, w World) []Operation {
 }
 
 // Revise empties the canary so that its revision can be replaced: no request is
-// ever routed to a pod of the superseded revision afterwards.
+// ever routed to a pod of the superseded revision afterwards. Stable takes all of
+// them over, and has the pods for it: who cannot wait for those aborts.
 func Revise(r *config.Rollout, w World) []Operation {
-	ops := apart(r, w, release.SideStable, 1)
-	ops = append(ops, empty(r, after(w, ops), 1)...)
+	ops := apart(r, w, release.SideStable, w.load())
+	ops = append(ops, empty(r, after(w, ops), w.load())...)
 	return append(ops, Operation{Kind: HoldRevision})
 }
 

@@ -228,7 +228,9 @@ func TestRandomJumpsAndRevisions(t *testing.T) {
 			}
 			m, w := newModel(r, 5), before(false)
 			for range 12 {
-				switch rnd.IntN(7) {
+				switch rnd.IntN(8) {
+				case 7:
+					m.stable = rnd.IntN(m.n + 1) // pods of stable are not ready for a while
 				case 6:
 					w = meddle(rnd, m, w)
 				case 0:
@@ -236,8 +238,9 @@ func TestRandomJumpsAndRevisions(t *testing.T) {
 					m.resize(w.Replicas)
 				case 1:
 					if w.Held {
+						m.revising = true
 						w = drive(t, m, w, empty(r))
-						w.ConfirmRefill = true
+						m.revising, w.ConfirmRefill = false, true
 						m.next++
 						w = drive(t, m, w.Begin(plan.Operation{Kind: plan.HoldRevision}), stepTo(r, 0))
 					}
@@ -279,6 +282,9 @@ func randomDoc(rnd *rand.Rand) *config.Rollout {
 	for i := range steps {
 		if rnd.IntN(4) == 0 {
 			steps[i] = match(1 + rnd.IntN(3))
+			if rnd.IntN(2) == 0 {
+				steps[i].Matches[0].Headers[0].Value = "ios"
+			}
 			continue
 		}
 		if rnd.IntN(3) == 0 {

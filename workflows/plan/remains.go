@@ -7,6 +7,16 @@ import (
 	"sluice.dev/sluice/config"
 )
 
+// GraceOf is how long a repair lets requests in flight finish: what the rollout has
+// recorded, or the document says, whichever is longer. The document may be a guess, or
+// an older one, and no request may be cut short by it.
+func GraceOf(doc *config.Rollout, m preflight.Remains) config.Duration {
+	if recorded := m.Observed.Ref.Grace; recorded != nil {
+		return max(doc.Traffic.Grace, *recorded)
+	}
+	return doc.Traffic.Grace
+}
+
 // WorldOf is the world as a rollout whose workflow is lost has left it. What the
 // cluster does not say for certain is taken as it would do most harm: a route is
 // written, but no gateway is known to follow it.

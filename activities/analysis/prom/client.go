@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
 	"strings"
@@ -104,47 +103,6 @@ func valueOf(result model.Value) (float64, *Failure) {
 		return float64(v[0].Value), nil
 	}
 	return 0, failed("the query gives a %s instead of a number", result.Type())
-}
-
-// maxSeries bounds what a query for counters may return.
-const maxSeries = 500
-
-// Series returns the values of all series of a query at a time, by a text that
-// tells them apart, and what the server has remarked about the query. It is empty
-// where there are none, without an error.
-func (c *Client) Series(ctx context.Context, query string, at time.Time) (series map[string]float64, note string, err error) {
-	result, note, err := c.query(ctx, query, at)
-	if err != nil {
-		return nil, "", err
-	}
-	series, failure := seriesOf(result)
-	if failure != nil {
-		return nil, "", failure.noted(note)
-	}
-	return series, note, nil
-}
-
-func seriesOf(result model.Value) (map[string]float64, *Failure) {
-	series := map[string]float64{}
-	switch v := result.(type) {
-	case *model.Scalar:
-		return nil, failed("the query gives a scalar, which is no counter")
-	case model.Vector:
-		if len(v) > maxSeries {
-			return nil, failed("%d series are more than %d: aggregate them with sum by (pod)", len(v), maxSeries)
-		}
-		for _, s := range v {
-			if s.Histogram != nil {
-				return nil, failed("the query gives a native histogram, which is no counter: write histogram_count()")
-			}
-			if value := float64(s.Value); math.IsNaN(value) || math.IsInf(value, 0) {
-				return nil, failed("the series %s is %v, which is no counter", s.Metric, value)
-			}
-			series[fmt.Sprintf("%x", uint64(s.Metric.Fingerprint()))] = float64(s.Value)
-		}
-		return series, nil
-	}
-	return nil, failed("the query gives a %s instead of counters", result.Type())
 }
 
 // query asks within the server's timeout. The note is what the server has remarked

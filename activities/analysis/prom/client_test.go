@@ -150,7 +150,8 @@ func TestWarnings(t *testing.T) {
 			if test.result == "" {
 				return
 			}
-			_, note, err = c.Series(t.Context(), "q", at)
+			c = client(t, server(t, 200, warned(strings.Replace(test.result, `"metric":{`, `"metric":{"sluice_part":"0"`, 1), test.warnings...)))
+			_, note, err = c.Counters(t.Context(), []string{"q"}, at, 500)
 			require.Equal(t, test.reason == "", err == nil)
 			require.Equal(t, test.note, note)
 		})
@@ -180,27 +181,6 @@ func TestNotANumberIsReturned(t *testing.T) {
 		got, _, err := client(t, server(t, 200, answer("vector", "["+sample("", text)+"]"))).Value(t.Context(), "q", at)
 		require.NoError(t, err)
 		require.Equal(t, text, strings.Replace(fmt.Sprintf("%+f", got), "+NaN", "NaN", 1))
-	}
-}
-
-func TestSeries(t *testing.T) {
-	c := client(t, server(t, 200, answer("vector", "["+sample(`"pod":"a"`, "10")+","+sample(`"pod":"b"`, "20")+"]")))
-	series, _, err := c.Series(t.Context(), "q", at)
-	require.NoError(t, err)
-	require.Len(t, series, 2)
-	again, _, err := c.Series(t.Context(), "q", at)
-	require.NoError(t, err)
-	require.Equal(t, series, again, "the same series have the same names")
-
-	series, _, err = client(t, server(t, 200, answer("vector", "[]"))).Series(t.Context(), "q", at)
-	require.NoError(t, err)
-	require.Empty(t, series)
-
-	_, _, err = client(t, server(t, 200, answer("scalar", `[1700000000,"2"]`))).Series(t.Context(), "q", at)
-	require.ErrorContains(t, err, "no counter")
-	for _, text := range []string{"NaN", "+Inf", "-Inf"} {
-		_, _, err = client(t, server(t, 200, answer("vector", "["+sample(`"pod":"a"`, text)+"]"))).Series(t.Context(), "q", at)
-		require.ErrorContains(t, err, "which is no counter", text)
 	}
 }
 
@@ -245,10 +225,10 @@ func TestRequest(t *testing.T) {
 			var query, when, timeout string
 			s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				got, query, when, timeout = r.Header, r.FormValue("query"), r.FormValue("time"), r.FormValue("timeout")
-				fmt.Fprint(w, answer("vector", "[]"))
+				fmt.Fprint(w, answer("vector", "["+sample("", "1")+"]"))
 			})
 			test.change(&s)
-			_, _, err := client(t, s).Series(t.Context(), "up", at)
+			_, _, err := client(t, s).Value(t.Context(), "up", at)
 			require.NoError(t, err)
 			require.Equal(t, test.want, got.Get(test.header))
 			require.Equal(t, "up", query)

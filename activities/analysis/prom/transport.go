@@ -20,7 +20,6 @@ import (
 
 // transport adds credentials and headers to requests and bounds answers.
 type transport struct {
-	next    http.RoundTripper
 	server  config.Prometheus
 	secrets Secrets
 
@@ -28,31 +27,65 @@ type transport struct {
 	known authorization
 	// until is when the secret is read again.
 	until time.Time
+	// next is the connection, made with the certificates of a text, which are read again
+	// at nextUntil.
+	next         *http.Transport
+	certificates string
+	nextUntil    time.Time
 }
 
-// secretAge is how long a secret is used before it is read again: tokens in files
-// and Secrets are renewed while a rollout goes on.
+// secretAge is how long a secret is used before it is read again: tokens and
+// certificates in files and Secrets are renewed while a rollout goes on.
 const secretAge = time.Minute
 
 func newTransport(ctx context.Context, server config.Prometheus, secrets Secrets) (*transport, error) {
-	next := &http.Transport{Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true}
-	next.MaxConnsPerHost = 8
-	if server.TLS != nil {
-		config, err := newTLS(ctx, *server.TLS, secrets)
+	t := &transport{server: server, secrets: secrets}
+	// Read once now, so that a secret that is missing is told before the start.
+	if _, err := t.connection(ctx); err != nil {
+		return nil, err
+	}
+	_, err := t.authorization(ctx)
+	return t, err
+}
+
+// connection is made anew where certificates have changed, which are read at most once
+// per secretAge.
+func (t *transport) connection(ctx context.Context) (*http.Transport, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.next != nil && (t.server.TLS == nil || time.Now().Before(t.nextUntil)) {
+		return t.next, nil
+	}
+	var read strings.Builder
+	next := &http.Transport{Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true, MaxConnsPerHost: 8}
+	if t.server.TLS != nil {
+		made, err := newTLS(ctx, *t.server.TLS, func(ctx context.Context, c config.Credential) (string, error) {
+			text, err := t.secrets(ctx, c)
+			read.WriteString(text + "\n")
+			return text, err
+		})
 		if err != nil {
 			return nil, err
 		}
-		next.TLSClientConfig = config
+		next.TLSClientConfig = made
 	}
-	t := &transport{next: next, server: server, secrets: secrets}
-	// Read once now, so that a secret that is missing is told before the start.
-	_, err := t.authorization(ctx)
-	return t, err
+	t.nextUntil = time.Now().Add(secretAge)
+	if t.next == nil || t.certificates != read.String() {
+		if t.next != nil {
+			t.next.CloseIdleConnections()
+		}
+		t.next, t.certificates = next, read.String()
+	}
+	return t.next, nil
 }
 
 // RoundTrip sends one request.
 func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err := t.own(request.URL); err != nil {
+		return nil, err
+	}
+	next, err := t.connection(request.Context())
+	if err != nil {
 		return nil, err
 	}
 	authorization, err := t.authorization(request.Context())
@@ -69,7 +102,7 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	case authorization.secret != "":
 		request.Header.Set("Authorization", "Bearer "+authorization.secret)
 	}
-	response, err := t.next.RoundTrip(request)
+	response, err := next.RoundTrip(request)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sluice.dev/sluice/config"
@@ -88,6 +89,13 @@ func actionOf(m config.Metric, outcome Outcome) Action {
 	case Measuring:
 	}
 	return Continue
+}
+
+// MayReturn says whether any verdict on these metrics returns to stable.
+func MayReturn(metrics []config.Metric) bool {
+	return slices.ContainsFunc(metrics, func(m config.Metric) bool {
+		return !m.DryRun && (m.OnFail == config.FailureRollback || m.OnNoData == config.GapRollback || m.OnError == config.GapRollback)
+	})
 }
 
 // gap is the policy for a verdict NoData or Error.

@@ -13,10 +13,11 @@ func (j *Judge) verdict(s State) (Outcome, string) {
 		return s.Outcome, s.Reason
 	}
 	limits, last := j.metric.Limits, s.Samples[len(s.Samples)-1].Reason
+	failed := s.Last == Fail && j.enough(s)
 	switch {
-	case reached(limits.ConsecutiveFailures, s.FailedInARow, s.Last == Fail):
+	case reached(limits.ConsecutiveFailures, s.FailedInARow, failed):
 		return Fail, fmt.Sprintf("%s; %d times in a row", last, s.FailedInARow)
-	case reached(limits.Failures, s.Failed, s.Last == Fail):
+	case reached(limits.Failures, s.Failed, failed):
 		return Fail, fmt.Sprintf("%s; %d times in all", last, s.Failed)
 	}
 	if outcome, reason := j.testVerdict(s); outcome == Fail {
@@ -33,6 +34,13 @@ func (j *Judge) verdict(s State) (Outcome, string) {
 		return NoData, fmt.Sprintf("%s; %d times in all", last, s.Empty)
 	}
 	return j.passing(s, last)
+}
+
+// enough says whether canary has had the requests that are wanted before a metric can
+// fail. Without a test each sample has them, or is NoData; with one they are counted
+// from the beginning.
+func (j *Judge) enough(s State) bool {
+	return j.metric.Test == nil || s.Test != nil && s.Test.Canary.Requests >= j.metric.MinRequests
 }
 
 // reached says whether a limit that is set is reached now.
@@ -93,7 +101,7 @@ func (j *Judge) testVerdict(s State) (Outcome, string) {
 	if last := s.Samples[len(s.Samples)-1]; last.Outcome == Pass && last.Reason != "" {
 		counted += "; " + last.Reason
 	}
-	if s.Test.Canary.Requests < j.metric.MinRequests {
+	if !j.enough(s) {
 		return Measuring, fmt.Sprintf("%s; at least %s requests are wanted", counted, number(j.metric.MinRequests))
 	}
 	switch {

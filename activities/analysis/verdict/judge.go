@@ -70,7 +70,7 @@ func (j *Judge) sample(s State, r Reading) Sample {
 			sample.Stable = &rate
 		}
 	}
-	value, requests := sample.Value, sample.Requests
+	value, stable, requests := sample.Value, sample.Stable, sample.Requests
 	sample = sample.finite()
 	switch {
 	case requests != nil && sample.Requests == nil:
@@ -81,6 +81,8 @@ func (j *Judge) sample(s State, r Reading) Sample {
 		return sample.as(NoData, "the value is NaN: the query divides nothing by nothing")
 	case sample.Value == nil:
 		return sample.as(Error, "the value is infinite: the query divides by zero")
+	case stable != nil && math.IsInf(*stable, 0):
+		return sample.as(Error, "the value of stable is infinite: the query divides by zero")
 	}
 	if j.metric.Test == nil && sample.Requests != nil && *sample.Requests < j.metric.MinRequests {
 		return sample.as(NoData, fmt.Sprintf("%s of at least %s requests", number(*sample.Requests), number(j.metric.MinRequests)))

@@ -85,6 +85,7 @@ func TestSampleVerdicts(t *testing.T) {
 		"ratio to zero":          {ratio, value(1, 0), verdict.Fail, "+Inf"},
 		"stable missing":         {ratio, value(1), verdict.NoData, "stable has no value"},
 		"stable NaN":             {ratio, value(1, math.NaN()), verdict.NoData, "stable has no value"},
+		"stable infinite":        {ratio, value(1, math.Inf(1)), verdict.Error, "the value of stable is infinite"},
 		"delta kept":             {delta, value(1.05, 1), verdict.Pass, ""},
 		"delta passed":           {delta, value(1.2, 1), verdict.Fail, "canary minus stable is 0.2, above 0.1"},
 		"condition true":         {condition("value < 1 && samples.size() == 1"), value(0.5), verdict.Pass, ""},
@@ -212,6 +213,10 @@ func TestSequentialVerdicts(t *testing.T) {
 		"above a bound":          {bound, repeat(counted(200, 30, 0, 0), 3), verdict.Fail, "bound 2 %"},
 		"enough samples, no end": {func(m *config.Metric) { m.Count = 3 }, repeat(counted(20, 0, 200, 0), 3), verdict.NoData, "not enough evidence: canary 0 of 60"},
 		"too few requests":       {func(m *config.Metric) { m.MinRequests = 1000 }, repeat(counted(50, 10, 500, 1), 3), verdict.Measuring, "at least 1000 requests"},
+		"too few requests for a threshold": {func(m *config.Metric) { m.MinRequests, m.Max = 1000, new(0.1) },
+			repeat(counted(50, 10, 500, 1), 3), verdict.Measuring, "the value is 0.2"},
+		"enough requests for a threshold": {func(m *config.Metric) { m.MinRequests, m.Max = 150, new(0.1) },
+			repeat(counted(50, 10, 500, 1), 3), verdict.Fail, "the value is 0.2"},
 		"waits for all samples": {func(m *config.Metric) { m.OnPass, m.Count = config.PassWait, 21 },
 			repeat(counted(500, 0, 5000, 1), 20), verdict.Measuring, "not worse"},
 	}
@@ -272,4 +277,12 @@ func TestDecide(t *testing.T) {
 func TestWrongConditionIsRefused(t *testing.T) {
 	_, err := verdict.New(metric(func(m *config.Metric) { m.Condition = "value <" }))
 	require.ErrorContains(t, err, "reading the condition of metric m")
+}
+
+// TestSamplesOfAConditionAreBounded, as the docs say.
+func TestSamplesOfAConditionAreBounded(t *testing.T) {
+	for size, want := range map[string]verdict.Outcome{"samples.size() <= 61": verdict.Pass, "samples.size() <= 60": verdict.Fail} {
+		m := metric(func(m *config.Metric) { m.Condition, m.Count = size, 1000 })
+		require.Equal(t, want, judgeAll(t, m, repeat(value(1), 200)...).Last)
+	}
 }

@@ -3,7 +3,9 @@ package kubetest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -63,4 +65,19 @@ func must(err error) {
 	if err != nil {
 		panic(fmt.Sprintf("kubetest: %v", err))
 	}
+}
+
+// manage makes an entry among the managers of fields for who has patched old to
+// become obj, unless nothing but those entries was changed.
+func manage(old, obj runtime.Object, a clienttesting.PatchAction) {
+	patch, _ := a.(clienttesting.PatchActionImpl)
+	manager, entries := patch.PatchOptions.FieldManager, meta(obj).GetManagedFields()
+	had := slices.ContainsFunc(entries, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == manager })
+	before, after := old.DeepCopyObject(), obj.DeepCopyObject()
+	meta(before).SetManagedFields(nil)
+	meta(after).SetManagedFields(nil)
+	if manager == "" || had || apiequality.Semantic.DeepEqual(before, after) {
+		return
+	}
+	meta(obj).SetManagedFields(append(entries, metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate}))
 }

@@ -29,6 +29,10 @@ type Server struct {
 	// runs included. Set it before the requests.
 	Admit func(runtime.Object)
 
+	// Managers keeps an entry among the managers of fields for whoever patches, as
+	// the API server does. Set it before the requests.
+	Managers bool
+
 	// Observe is told every version of every object, in the order in which they
 	// are stored. It must neither change the object nor call the server. Set it
 	// before the first object.
@@ -167,6 +171,9 @@ func (s *Server) patch(a clienttesting.Action) (bool, runtime.Object, error) {
 	obj, _ := reflect.New(reflect.TypeOf(old).Elem()).Interface().(runtime.Object)
 	if err := json.Unmarshal(data, obj); err != nil {
 		return true, nil, apierrors.NewBadRequest(err.Error())
+	}
+	if s.Managers {
+		manage(old, obj, action)
 	}
 	return s.commit(a, obj)
 }

@@ -59,6 +59,7 @@ func TestReplicas(t *testing.T) {
 		"10.0.0.2:9000": {address: "10.0.0.2:9000"},
 		"10.0.0.3:9000": {address: "10.0.0.3:9000", closing: true},
 		"10.0.0.4:9000": {address: "10.0.0.4:9000", closing: true},
+		"10.0.0.5:9000": {address: "10.0.0.5:9000", closing: true},
 	}, found)
 
 	found, err = list("8080")

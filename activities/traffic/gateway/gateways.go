@@ -171,7 +171,7 @@ func (g *Gateways) at(level Level, cfg Config, want Want) (rung, string) {
 		list:  func() (map[string]replica, error) { return replicasOf(g.view, cfg, cfg.apiPort, cfg.APIPort) },
 		look: func(ctx context.Context, r replica) (verdict, error) {
 			v, err := t.look(ctx, r.address, want)
-			v.blind = v.blind || v.done && want.Unsure
+			v.blind = v.blind || v.done && want.Unsure && want.Nonce == ""
 			return v, err
 		},
 	}, ""

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"syscall"
@@ -228,18 +229,27 @@ func TestConfirmTerminatingReplicas(t *testing.T) {
 	leaving := func(s *site, serving bool) {
 		s.publish("edge", "traefik", "web", 8000, endpoint("10.0.0.1", true, true, false), endpoint("10.0.0.2", false, serving, true))
 	}
-	t.Run("one that serves has to confirm", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			s := newSite(t)
-			s.first.take(10, nil)
-			leaving(s, true)
-			time.AfterFunc(2*time.Second, func() { leaving(s, false) })
-			result, took, err := s.confirm(t.Context(), weight(10))
-			require.NoError(t, err)
-			require.Equal(t, 1, result.Replicas)
-			require.GreaterOrEqual(t, took, 2*time.Second)
+	// gone is when its pod is removed, by the kubelet or by force.
+	gone := func(s *site) {
+		s.publish("edge", "traefik", "web", 8000, endpoint("10.0.0.1", true, true, false))
+	}
+	for name, frozen := range map[string]bool{"is asked": false, "does not answer, as on a node that is lost,": true} {
+		t.Run("one that "+name+" has to confirm until it is gone", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t)
+				s.first.take(10, nil)
+				s.second.freeze(frozen)
+				leaving(s, true)
+				time.AfterFunc(2*time.Second, func() { leaving(s, false) })
+				time.AfterFunc(10*time.Second, func() { gone(s) })
+				result, took, err := s.confirm(t.Context(), weight(10))
+				require.NoError(t, err)
+				require.Equal(t, 1, result.Replicas)
+				require.GreaterOrEqual(t, took, 10*time.Second)
+				require.Less(t, took, 11*time.Second)
+			})
 		})
-	})
+	}
 	t.Run("one that is not ready comes back as it was", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newSite(t)
@@ -268,22 +278,24 @@ func TestConfirmTerminatingReplicas(t *testing.T) {
 		}
 		return s
 	}
-	t.Run("one that has closed its doors has not", func(t *testing.T) {
-		s := refusing(t, syscall.ECONNREFUSED)
-		leaving(s, true)
-		result, _, err := s.confirm(t.Context(), weight(10))
-		require.NoError(t, err)
-		require.Equal(t, 1, result.Replicas, "it routes nothing any more")
-	})
-	for name, open := range map[string]error{"takes requests": nil, "does not answer": context.DeadlineExceeded} {
-		t.Run("one that refuses to be asked and "+name+" has to confirm", func(t *testing.T) {
-			s := refusing(t, open)
-			leaving(s, true)
-			ctx, cancel := context.WithTimeout(t.Context(), 4*stateDwell)
-			defer cancel()
-			_, _, err := s.confirm(ctx, weight(10))
-			require.ErrorContains(t, err, "confirmed by 1 of 2 gateway replicas; 10.0.0.2:8080 refuses to be asked and still takes requests at 10.0.0.2:8000")
+	for _, serves := range []bool{true, false} {
+		t.Run(fmt.Sprintf("serving=%t: one that has closed its doors has not", serves), func(t *testing.T) {
+			s := refusing(t, syscall.ECONNREFUSED)
+			leaving(s, serves)
+			result, _, err := s.confirm(t.Context(), weight(10))
+			require.NoError(t, err)
+			require.Equal(t, 1, result.Replicas, "it routes nothing any more")
 		})
+		for name, open := range map[string]error{"takes requests": nil, "does not answer": context.DeadlineExceeded} {
+			t.Run(fmt.Sprintf("serving=%t: one that refuses to be asked and %s has to confirm", serves, name), func(t *testing.T) {
+				s := refusing(t, open)
+				leaving(s, serves)
+				ctx, cancel := context.WithTimeout(t.Context(), 4*stateDwell)
+				defer cancel()
+				_, _, err := s.confirm(ctx, weight(10))
+				require.ErrorContains(t, err, "confirmed by 1 of 2 gateway replicas; 10.0.0.2:8080 refuses to be asked and still takes requests at 10.0.0.2:8000")
+			})
+		}
 	}
 	t.Run("nor has one that is not ready and refuses", func(t *testing.T) {
 		s := refusing(t, syscall.EHOSTUNREACH)
@@ -375,6 +387,25 @@ func TestConfirmUnsureFrozen(t *testing.T) {
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, took, frozen+graces[KindTraefik])
 		require.Less(t, took, frozen+graces[KindTraefik]+time.Second)
+	})
+}
+
+// TestConfirmUnsureByNonce is a replica that shows what is wanted from before a change
+// that was not confirmed, and longer than a grace. The nonce tells when it has got past
+// both, and then nothing has to be waited for.
+func TestConfirmUnsureByNonce(t *testing.T) {
+	const frozen = 30 * time.Second
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		want := demoWant(func(w *Want) { w.Weight, w.Unsure, w.Nonce = 100, true, "n2" })
+		s.both(100)
+		s.first.take(100, want.matched())
+		time.AfterFunc(frozen, func() { s.second.take(0, Want{Nonce: "n1"}.matched()) })
+		time.AfterFunc(frozen+time.Second, func() { s.second.take(100, want.matched()) })
+		_, took, err := s.confirm(t.Context(), want)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, took, frozen+time.Second)
+		require.Less(t, took, frozen+2*time.Second)
 	})
 }
 

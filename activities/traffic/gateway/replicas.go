@@ -29,11 +29,11 @@ type replica struct {
 // portOf chooses the port of the replicas in a slice.
 type portOf func(*discoveryv1.EndpointSlice) (number int, secure, found bool)
 
-// replicasOf lists the replicas of a gateway that may serve requests, from the
-// EndpointSlices of its Service. Terminating ones count while they serve: they
-// still route requests, by what they know. So do those that are there and not
-// ready: one that was frozen comes back with what it knew. None at all is an
-// error that says what was looked for.
+// replicasOf lists the replicas of a gateway that may route requests, from the
+// EndpointSlices of its Service. That one is not ready, or ends, says nothing: one
+// that was frozen comes back with what it knew, and one that ends says that it
+// does not serve before it stops to take requests. Who takes none any more is
+// found out at its doors. None at all is an error that says what was looked for.
 func replicasOf(view View, cfg Config, port portOf, name string) (map[string]replica, error) {
 	published := view.SlicesOf(cfg.service())
 	found := map[string]replica{}
@@ -45,7 +45,7 @@ func replicasOf(view View, cfg Config, port portOf, name string) (map[string]rep
 			continue
 		}
 		for _, endpoint := range slice.Endpoints {
-			if gone(endpoint) || seen[identity(endpoint)] {
+			if len(endpoint.Addresses) == 0 || seen[identity(endpoint)] {
 				continue
 			}
 			seen[identity(endpoint)] = true
@@ -65,11 +65,6 @@ func replicasOf(view View, cfg Config, port portOf, name string) (map[string]rep
 		return nil, fmt.Errorf("no replica of the gateway found: Service %s has no EndpointSlices in a namespace that is watched", cfg.Service)
 	}
 	return nil, fmt.Errorf("no replica of the gateway found: the EndpointSlices of Service %s have no ready endpoint with port %s", cfg.Service, name)
-}
-
-// gone reports whether an endpoint cannot route requests any more.
-func gone(endpoint discoveryv1.Endpoint) bool {
-	return len(endpoint.Addresses) == 0 || terminating(endpoint) && !serving(endpoint)
 }
 
 func terminating(endpoint discoveryv1.Endpoint) bool {

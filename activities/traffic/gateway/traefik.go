@@ -103,16 +103,17 @@ func (t traefik) route(ctx context.Context, api traefikAPI, want Want, backend B
 // routers are made from the same state, so that one of them is enough.
 func (t traefik) matches(ctx context.Context, api traefikAPI, want Want, names names) (verdict, error) {
 	router, err := api.router(ctx, names.router)
+	rule := traefikRule(want.matched())
 	switch {
-	case errors.Is(err, errAbsent) && len(want.Matches) == 0:
+	case errors.Is(err, errAbsent) && rule == "":
 		return verdict{done: true}, nil
 	case errors.Is(err, errAbsent):
 		return pending("has no rule for the match yet")
 	case err != nil:
 		return verdict{}, err
-	case len(want.Matches) == 0:
+	case rule == "":
 		return pending("still has the rule of a match")
-	case !strings.HasSuffix(router.Rule, " && ("+traefikRule(want.Matches)+")"):
+	case !strings.HasSuffix(router.Rule, " && ("+rule+")"):
 		return pending("has another rule for the match")
 	case router.Status == "disabled":
 		return pending("refuses the rule of the match: %s", strings.Join(router.Errors, "; "))

@@ -21,6 +21,9 @@ type Want struct {
 	// Weight in percent and Matches of the canary.
 	Weight  int
 	Matches []config.Match
+	// Nonce is the value of the probe's header by which the route sends requests to
+	// canary, too; empty where it does not.
+	Nonce string
 	// Absent wants no canary at all; Weight and Matches mean nothing then.
 	Absent bool
 	// Servers wants the endpoints of Service instead of a route: exactly those
@@ -80,3 +83,13 @@ func BackendsOf(ingress *networkingv1.Ingress, service string) []Backend {
 
 // toCanary reports whether any request shall reach the canary.
 func (w Want) toCanary() bool { return !w.Absent && (w.Weight > 0 || len(w.Matches) > 0) }
+
+// matched are all conditions by which requests reach the canary whatever its weight
+// is: those of users, and that of the nonce.
+func (w Want) matched() []config.Match {
+	if w.Nonce == "" {
+		return w.Matches
+	}
+	header := config.ValueMatch{Name: config.ProbeHeader, Type: config.MatchExact, Value: w.Nonce}
+	return append([]config.Match{{Headers: []config.ValueMatch{header}}}, w.Matches...)
+}

@@ -26,8 +26,10 @@ type Facts struct {
 	// where there is none. Open says that it has not ended.
 	Rollout *workflows.Status
 	Open    bool
-	// Waiting says why a held revision is not rolled out; Held that there is one.
+	// Waiting says why a held revision is not rolled out; Held that there is one, and
+	// Queued which one where it is not the workload's own.
 	Held    bool
+	Queued  string
 	Waiting string
 	// Relayed identifies the message that was just made of a patch of the status;
 	// empty where none was.
@@ -206,7 +208,8 @@ func (s *Status) held(before Status, f Facts) {
 	c.CurrentStepIndex, c.NextStepIndex = 1, next(1, f.Steps)
 	c.CurrentStepState, c.Message = StepBeforeUpgrade, f.Waiting
 	if f.Workload != nil {
-		c.CanaryRevision, c.PodTemplateHash = f.Workload.Revision, f.Workload.Revision
+		revision := cmp.Or(f.Queued, f.Workload.Revision)
+		c.CanaryRevision, c.PodTemplateHash = revision, revision
 	}
 	s.set(Progressing, "True", ReasonInitializing, "Rollout is in initializing")
 	s.drop(Succeeded)

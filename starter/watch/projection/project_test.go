@@ -125,6 +125,13 @@ func TestHeldRevisionWaits(t *testing.T) {
 	require.Equal(t, "revision v2 was aborted", s.Message)
 	require.Equal(t, "v1", s.CanaryStatus.StableRevision)
 	require.Equal(t, "v2", s.CanaryStatus.CanaryRevision)
+
+	queued := projection.Project(before, projection.Facts{
+		Steps: 2, Held: true, Queued: "v3", Waiting: "revision v3 waits", Workload: &projection.Workload{Revision: "v1"}, Now: now,
+	})
+	require.Equal(t, "v1", queued.CanaryStatus.StableRevision)
+	require.Equal(t, "v3", queued.CanaryStatus.CanaryRevision)
+	require.Equal(t, "v3", queued.CanaryStatus.PodTemplateHash)
 }
 
 func TestNothingChangesWhereNothingHasChanged(t *testing.T) {

@@ -55,9 +55,10 @@ func (a *Asker) Run(ctx context.Context) {
 				case <-ctx.Done():
 					return
 				case <-tick.C:
+					known := a.known()
 					version, err := a.ask(ctx)
 					if ctx.Err() == nil {
-						a.note(version, err)
+						a.note(version, err, known)
 					}
 				}
 			}
@@ -85,12 +86,21 @@ func (a *Asker) ask(ctx context.Context) (version string, err error) {
 	return answer.Header.Get("X-Version"), nil
 }
 
-func (a *Asker) note(version string, err error) {
+// known says whether the gateway knows the application: it has answered once.
+func (a *Asker) known() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err != nil && len(a.seen) == 0 {
-		return // the gateway does not know the application yet
+	return len(a.seen) > 0
+}
+
+// note counts an answer. What failed counts only if the gateway knew the application
+// when the request was sent, as the answer to the other asker may come first.
+func (a *Asker) note(version string, err error, known bool) {
+	if err != nil && !known {
+		return
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.asked++
 	if err != nil {
 		a.lost++

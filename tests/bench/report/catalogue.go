@@ -142,6 +142,7 @@ var reasons = map[string]string{
 	WarmStart:       "the API server and Temporal start side by side with everything else: on 2 busy processors they wait for each other",
 	FirstWeightP50:  "a canary pod has to be published first, and then a route of weight 0 confirmed by the gateway",
 	SeedWall:        "the gateway applies what it has collected every 2 s, and two drains take the document's gracePeriodSeconds of 3 s each",
+	SeedRequests:    "four reads of the workload's size: a route that needs pods is written for the size that the API server tells, not for that of a cache",
 	MassWall:        "the machine: on 2 processors API server, Temporal and gateway take most of it",
 	MassCPU:         "conversation with Temporal, no single piece of the worker",
 	MassPeak:        "pages of the executable and stacks; Go's collector lets the heap double",

@@ -10,9 +10,11 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	scalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	netv1 "k8s.io/api/networking/v1"
@@ -53,6 +55,8 @@ type Cluster struct {
 	orders  []func(*corev1.Pod)
 	dirty   chan struct{}
 	ips     int
+	// repacking says that endpoints stand in two EndpointSlices.
+	repacking atomic.Bool
 	// kubelet lets one thing at a time happen to pods.
 	kubelet sync.Mutex
 }
@@ -69,6 +73,7 @@ func New(delays Delays) *Cluster {
 		Server: kubetest.New(), delays: delays, objects: map[string]runtime.Object{},
 		pods: map[types.UID]*life{}, byIP: map[string]*life{}, dirty: make(chan struct{}, 1),
 	}
+	c.Managers = true
 	c.Freeze() // the controllers of kubetest, which know no delay
 	c.Observe = c.observe
 	return c
@@ -205,6 +210,11 @@ func (c *Cluster) Ingresses() []*netv1.Ingress { return list[*netv1.Ingress](c) 
 // Budgets are the present PodDisruptionBudgets.
 func (c *Cluster) Budgets() []*policyv1.PodDisruptionBudget {
 	return list[*policyv1.PodDisruptionBudget](c)
+}
+
+// Autoscalers are the present HorizontalPodAutoscalers.
+func (c *Cluster) Autoscalers() []*scalingv2.HorizontalPodAutoscaler {
+	return list[*scalingv2.HorizontalPodAutoscaler](c)
 }
 
 // Slices are the present EndpointSlices.

@@ -121,6 +121,7 @@ func (g *Replica) side(namespace, service string) side {
 		}
 	}
 	slices.Sort(s.open)
+	s.open = slices.Compact(s.open) // an endpoint may stand in two slices
 	return s
 }
 

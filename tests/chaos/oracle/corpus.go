@@ -19,11 +19,27 @@ var (
 
 func pick(r *rand.Rand, from []string) string { return from[r.IntN(len(from))] }
 
-// RandomRequest draws a request.
+// Nonce is what a route may carry for probes.
+const Nonce = "5a1ce0"
+
+// RandomRequest draws a request. A header may have several values, but for that of
+// the client's name, of which Go's client sends one; some requests are probes, of
+// this route or of another one.
 func RandomRequest(r *rand.Rand) Request {
 	h := http.Header{}
 	for range r.IntN(3) {
-		h.Set(pick(r, headers), pick(r, values))
+		name := pick(r, headers)
+		if h.Get(name) != "" && http.CanonicalHeaderKey(name) != "User-Agent" {
+			h.Add(name, pick(r, values))
+			continue
+		}
+		h.Set(name, pick(r, values))
+		if r.IntN(4) == 0 && http.CanonicalHeaderKey(name) != "User-Agent" {
+			h.Add(name, pick(r, values))
+		}
+	}
+	if r.IntN(8) == 0 {
+		h.Set(config.ProbeHeader, pick(r, []string{Nonce, "always", "never", "0ther"}))
 	}
 	if r.IntN(3) > 0 {
 		h.Set("Cookie", pick(r, cookies)+"="+pick(r, []string{"always", "never", "1", "always2"})+"; other=always")

@@ -7,6 +7,7 @@ package oracle
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -120,7 +121,7 @@ func Nginx(annotations map[string]string, r Request) Decision {
 
 // nginxHeader looks a header up as nginx does: by a variable, in whose name a
 // dash is an underscore. Headers that have an underscore themselves are dropped
-// on arrival.
+// on arrival; several values of one are joined, as since nginx 1.23.
 func nginxHeader(h http.Header, name string) (string, bool) {
 	variable := strings.ReplaceAll(strings.ToLower(name), "-", "_")
 	for key, values := range h {
@@ -128,7 +129,7 @@ func nginxHeader(h http.Header, name string) (string, bool) {
 			continue
 		}
 		if strings.ReplaceAll(strings.ToLower(key), "-", "_") == variable {
-			return values[0], true
+			return strings.Join(values, ", "), true
 		}
 	}
 	return "", false
@@ -213,11 +214,11 @@ func Higress(annotations map[string]string, r Request) Decision {
 	if get("canary") != "true" {
 		return Stable
 	}
-	// Envoy compares a header that is there: none fits no expression, not even
-	// one that the empty text fits.
+	// Envoy compares a header that is there, and several values of one as one text:
+	// none fits no expression, not even one that the empty text fits.
 	whole := func(pattern, name string) Decision {
 		expr, err := regexp.Compile(`^(?:` + pattern + `)$`)
-		if values := r.Header.Values(name); err == nil && len(values) > 0 && expr.MatchString(values[0]) {
+		if values := r.Header.Values(name); err == nil && len(values) > 0 && expr.MatchString(strings.Join(values, ",")) {
 			return Canary
 		}
 		return Stable
@@ -242,8 +243,13 @@ func Higress(annotations map[string]string, r Request) Decision {
 }
 
 // Means is what a route says, whatever reads it: a request that fits one of the
-// matches goes to canary, of the others the weight's share.
+// matches goes to canary, and one with the nonce of the route, unless a match looks
+// at a header, which takes its place; of the others the weight's share.
 func Means(route traffic.Route, r Request) Decision {
+	headers := slices.ContainsFunc(route.Matches, func(m config.Match) bool { return len(m.Headers) > 0 })
+	if route.Nonce != "" && !headers && r.Header.Get(config.ProbeHeader) == route.Nonce {
+		return Canary
+	}
 	for _, m := range route.Matches {
 		if fits(m, r) {
 			return Canary
@@ -273,6 +279,28 @@ func compare(v config.ValueMatch, text string) bool {
 		return err == nil && expr.MatchString(text)
 	}
 	return v.Value == text
+}
+
+// Readings are the requests that one may be taken for: where a header has several
+// values no document says which of them counts, and products take the first, any,
+// or all of them as one text.
+func Readings(r Request) []Request {
+	readings := []Request{{Path: r.Path, Header: r.Header.Clone()}}
+	for name, values := range r.Header {
+		if len(values) < 2 {
+			continue
+		}
+		var more []Request
+		for _, reading := range readings {
+			for _, value := range append(slices.Clone(values), strings.Join(values, ", "), strings.Join(values, ",")) {
+				one := Request{Path: r.Path, Header: reading.Header.Clone()}
+				one.Header[name] = []string{value}
+				more = append(more, one)
+			}
+		}
+		readings = more
+	}
+	return readings
 }
 
 // Declines says that a request asks to be kept away from canary: the cookie of a

@@ -49,6 +49,8 @@ func TestProducts(t *testing.T) {
 		"cookie always":                {byCookie, header("Cookie", "a=b; beta=always"), oracle.Canary, oracle.Canary, oracle.Canary},
 		"cookie never":                 {byCookie, header("Cookie", "beta=never"), oracle.Stable, oracle.Stable, oracle.Stable},
 		"cookie of another value":      {byCookie, header("Cookie", "beta=1"), share(20, 100), share(20, 100), oracle.Stable},
+		"two values, one fits":         {byValue, http.Header{"X-Track": {"foo", "a.b"}}, share(20, 100), oracle.Canary, oracle.Stable},
+		"pattern, two values":          {byPattern, http.Header{"X-Track": {"x", "bar"}}, oracle.Canary, oracle.Canary, oracle.Stable},
 		"value with a wrong character": {notes{p + "canary": "true", p + "canary-by-header": "x-track", p + "canary-by-header-value": "a;b"}, header("x-track", "always"), oracle.Canary, oracle.Stable, oracle.Canary},
 		"underscore for a dash":        {notes{p + "canary": "true", p + "canary-by-header": "x_track", p + "canary-by-header-value": "v"}, header("x-track", "v"), oracle.Canary, oracle.Stable, oracle.Stable},
 		"broken pattern":               {notes{p + "canary": "true", p + "canary-by-header": "x-track", p + "canary-by-header-pattern": "(", p + "canary-weight": "20"}, header("x-track", "v"), oracle.Stable, share(20, 100), oracle.Stable},

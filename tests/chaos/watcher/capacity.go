@@ -4,6 +4,7 @@ import (
 	"time"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"sluice.dev/sluice/config"
 	"sluice.dev/sluice/tests/chaos/gateway"
@@ -111,18 +112,18 @@ func (w *Watcher) Lost(n int) {
 }
 
 // ready counts the endpoints of a Service that are published as ready and are
-// pods of canary, or are not.
+// pods of canary, or are not. One may stand in two slices.
 func (w *Watcher) ready(service string, canary bool) int {
-	n := 0
+	pods := map[types.UID]bool{}
 	for _, slice := range w.Cluster.Slices() {
 		if slice.Namespace != w.Document.Namespace || slice.Labels[discoveryv1.LabelServiceName] != service {
 			continue
 		}
 		for _, e := range slice.Endpoints {
 			if e.Conditions.Ready != nil && *e.Conditions.Ready && w.ofCanary(e.TargetRef.Name) == canary {
-				n++
+				pods[e.TargetRef.UID] = true
 			}
 		}
 	}
-	return n
+	return len(pods)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	scalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -20,10 +21,12 @@ import (
 	"sluice.dev/sluice/tests/chaos/gateway"
 )
 
-// prefix of the annotations that make up a route, and of everything of Sluice's.
+// prefix of the annotations that make up a route, and of everything of Sluice's,
+// and the name by which it writes fields.
 const (
-	prefix = "nginx.ingress.kubernetes.io/"
-	own    = "sluice.dev/"
+	prefix  = "nginx.ingress.kubernetes.io/"
+	own     = "sluice.dev/"
+	manager = "sluice"
 )
 
 // ledger is what is known of objects.
@@ -53,10 +56,13 @@ func (l *ledger) snapshot(c *cluster.Cluster) {
 	for _, o := range c.Ingresses() {
 		l.before["Ingress "+o.Name] = fixed(o)
 	}
+	for _, o := range c.Autoscalers() {
+		l.before["HorizontalPodAutoscaler "+o.Name] = fixed(o)
+	}
 }
 
 // fixed is what nobody but the user may change on an object of the user: all but
-// the recorded fields of a workload.
+// the recorded fields of a workload and of its autoscaler.
 func fixed(obj runtime.Object) string {
 	copied := obj.DeepCopyObject()
 	switch o := copied.(type) {
@@ -70,6 +76,12 @@ func fixed(obj runtime.Object) string {
 		o.Annotations = plain(o.Annotations)
 		o.ResourceVersion, o.Generation, o.ManagedFields = "", 0, nil
 	case *netv1.Ingress:
+		o.Annotations = plain(o.Annotations)
+		o.ResourceVersion, o.Generation, o.ManagedFields = "", 0, nil
+	case *scalingv2.HorizontalPodAutoscaler:
+		if b := o.Spec.Behavior; b != nil && b.ScaleDown != nil {
+			b.ScaleDown.SelectPolicy = nil
+		}
 		o.Annotations = plain(o.Annotations)
 		o.ResourceVersion, o.Generation, o.ManagedFields = "", 0, nil
 	}
@@ -103,6 +115,8 @@ func (w *Watcher) record(event watch.EventType, obj runtime.Object) {
 		if o.Name == w.Document.Traffic.Service+"-canary" {
 			w.selector(event, o)
 		}
+	case *scalingv2.HorizontalPodAutoscaler:
+		w.owned(event, "HorizontalPodAutoscaler "+o.Name, obj)
 	case *policyv1.PodDisruptionBudget:
 		w.owned(event, "PodDisruptionBudget "+o.Name, obj)
 	case *netv1.Ingress:
@@ -243,6 +257,9 @@ func (w *Watcher) terminal() {
 	for _, k := range w.Cluster.Ingresses() {
 		w.clean("Ingress "+k.Name, k.ObjectMeta)
 	}
+	for _, h := range w.Cluster.Autoscalers() {
+		w.clean("HorizontalPodAutoscaler "+h.Name, h.ObjectMeta)
+	}
 	for _, b := range w.Cluster.Budgets() {
 		w.clean("PodDisruptionBudget "+b.Name, b.ObjectMeta)
 	}
@@ -259,6 +276,11 @@ func (w *Watcher) clean(name string, m metav1.ObjectMeta) {
 	}
 	if _, users := w.objects.before[name]; !users {
 		w.breaks("I13", "%s is left", name)
+	}
+	for _, entry := range m.ManagedFields {
+		if entry.Manager == manager {
+			w.breaks("I13", "an entry of %s is left among the managers of the fields of %s", manager, name)
+		}
 	}
 	for key := range m.Annotations {
 		if strings.HasPrefix(key, own) {

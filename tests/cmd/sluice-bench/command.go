@@ -62,7 +62,7 @@ func newCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&o.only, "only", nil, "the measurements to make (default: all)")
-	flags.BoolVar(&o.quick, "quick", false, "small counts: shows that everything runs, in less than three minutes")
+	flags.BoolVar(&o.quick, "quick", false, "small counts: shows that everything runs, in about ten minutes")
 	flags.StringVarP(&o.output, "output", "o", outputTable, "table or json")
 	flags.StringVar(&o.attach, "attach", "", "folder of a sandbox that runs already, with audit log and fake nodes")
 	flags.DurationVar(&o.throttle, "gateway-throttle", bench.Cluster().GatewayThrottle, "how long the gateway collects changes before it applies them")

@@ -32,7 +32,7 @@ type stage struct {
 
 // buildHint is said before the first part is built; most runs build none.
 const buildHint = "Parts that are not in the cache are built from source. To build all of " +
-	"them from nothing takes about 20 minutes on two processors, once."
+	"them from nothing takes about half an hour on two cores, once."
 
 // setStage brings the stage up: two demonstrations side by side do not meet,
 // since each has its own folder and free ports.

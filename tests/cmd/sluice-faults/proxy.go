@@ -145,7 +145,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // counted are the paths of the objects of a rollout.
-var counted = regexp.MustCompile(`/(deployments|services|ingresses|poddisruptionbudgets)(/|$)`)
+var counted = regexp.MustCompile(`/(deployments|services|ingresses|poddisruptionbudgets|horizontalpodautoscalers)(/|$)`)
 
 // answer is an error of the API server.
 func answer(w http.ResponseWriter, code int32, reason metav1.StatusReason) {

@@ -40,7 +40,7 @@ func TestFaults(t *testing.T) {
 			require.NoError(t, worker.Start())
 			p.watch(worker.Process)
 			last := (*httptest.ResponseRecorder)(nil)
-			for _, request := range []string{"GET /services/a", "PATCH /services/a?dryRun=All", "POST /events", "PATCH /services/a", "GET /ingresses/b", "POST /ingresses"} {
+			for _, request := range []string{"GET /services/a", "PATCH /services/a?dryRun=All", "POST /events", "PATCH /horizontalpodautoscalers/a", "GET /ingresses/b", "POST /ingresses"} {
 				require.False(t, p.killed())
 				method, target, _ := strings.Cut(request, " ")
 				last = httptest.NewRecorder()

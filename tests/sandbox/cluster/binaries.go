@@ -41,8 +41,8 @@ const (
 // Targets returns how the binaries are built. tests is the folder of the
 // module that this package belongs to.
 //
-// The parts have modules of their own: their requirements contradict each
-// other, and none of them is the project's.
+// The parts have modules of their own, as none of what they need is needed by the
+// project. What several need has one version in all, so that it is compiled once.
 func Targets(tests string) []build.Target {
 	part := func(name, dir, pkg string, tags ...string) build.Target {
 		return build.Target{Name: name, Dir: filepath.Join(tests, "sandbox", "parts", dir), Package: pkg, Tags: tags}

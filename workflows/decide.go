@@ -165,10 +165,10 @@ func (r *run) act(ctx workflow.Context, verb Verb, m Message) {
 		r.resume(ctx, m)
 	case VerbRetry:
 		if !r.final || wakesByRetry(ctx) {
-			r.command(verb, m)
+			r.command(ctx, verb, m)
 		}
 	case VerbAbort, VerbJump, VerbRevise, VerbReplan:
-		r.command(verb, m)
+		r.command(ctx, verb, m)
 	}
 }
 
@@ -178,7 +178,7 @@ func (r *run) promote(ctx workflow.Context, m Message) {
 	r.unguarded = r.unguarded || m.SkipAnalysis
 	switch {
 	case r.phase == PhaseStuck && m.Step <= step:
-		r.override(m)
+		r.override(ctx, m)
 	case m.Full:
 		r.full, r.released = true, true
 	case m.Step > step || !r.open:
@@ -189,9 +189,12 @@ func (r *run) promote(ctx workflow.Context, m Message) {
 }
 
 // command leaves an order; abort replaces every other, and none replaces abort.
-func (r *run) command(verb Verb, m Message) {
+func (r *run) command(ctx workflow.Context, verb Verb, m Message) {
 	if r.order != nil && r.order.verb == VerbAbort {
 		return
+	}
+	if r.order != nil && r.order.verb == verbVerdict && forgetsVerdicts(ctx) {
+		r.blamed = nil // nobody will wait because of it, so nobody would end that
 	}
 	o := &order{verb: verb, step: max(0, m.Step-1), reason: "aborted" + because(m.Reason)}
 	if m.By != "" {

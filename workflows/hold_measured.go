@@ -211,8 +211,8 @@ func (r *run) judgeOverride(m Message) (string, error) {
 }
 
 // override goes on from a step that metrics have stopped.
-func (r *run) override(m Message) {
+func (r *run) override(ctx workflow.Context, m Message) {
 	r.overridden = r.step + 1
 	r.full = r.full || m.Full
-	r.command(VerbPromote, m)
+	r.command(ctx, VerbPromote, m)
 }

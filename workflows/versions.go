@@ -184,3 +184,14 @@ const spareResets = "go-on-after-a-reset-without-canary-pods"
 func sparesResets(ctx workflow.Context) bool {
 	return workflow.GetVersion(ctx, spareResets, workflow.DefaultVersion, 1) > workflow.DefaultVersion
 }
+
+// overtakenVerdict: a verdict that somebody's order overtakes, before it has stopped the
+// rollout, is forgotten, and the whole rollout is measured again. Before, it was not.
+// Since v0.3.0; rollouts of v0.2.0 in which that has happened have to be gone before it
+// may be removed.
+const overtakenVerdict = "forget-a-verdict-that-an-order-overtakes"
+
+// forgetsVerdicts says that a rollout does so; it is asked where that has happened.
+func forgetsVerdicts(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, overtakenVerdict, workflow.DefaultVersion, 1) > workflow.DefaultVersion
+}

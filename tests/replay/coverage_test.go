@@ -60,6 +60,7 @@ var unrecorded = map[string]string{
 	"refuse-a-full-promotion-that-is-stale":           "somebody has to send one at the wrong moment; workflows/full_test.go goes through both sides of it",
 	"guard-a-rollout-that-metrics-have-stopped":       "metrics have to pause a rollout that has an analysis of the whole rollout; workflows/guard_test.go goes through both sides of it",
 	"end-a-guarded-bake-only-when-metrics-answer":     "a bake has to end without an analysis of its own beside one of the whole rollout; workflows/bake_test.go goes through both sides of it",
+	"forget-a-verdict-that-an-order-overtakes":        "both have to come in one workflow task; workflows/orders_test.go goes through both sides of it",
 	"retry-ends-the-pause-of-a-compensation":          "it takes an operation of the return that fails for good; workflows/branches_test.go goes through it",
 }
 

@@ -121,6 +121,16 @@ func TestAbortWaitsLess(t *testing.T) {
 	require.NotEmpty(t, f.signals[0].GetRequestId())
 }
 
+func TestEditMayTakeLongerThanItsAnswer(t *testing.T) {
+	f := &frontend{update: silent}
+
+	got, err := newClient(t, f).Send(t.Context(), testID, workflows.VerbReplan, workflows.Message{}, SendOptions{})
+
+	require.NoError(t, err)
+	require.Contains(t, got.Text, "no answer within 200ms: either no worker runs, or the metrics of the edited document are still being prepared")
+	require.Len(t, f.signals, 1)
+}
+
 func TestSendWithoutAnOpenRollout(t *testing.T) {
 	gone := serviceerror.NewNotFound("workflow execution already completed")
 	// The server answers, however busy the machine is.

@@ -71,7 +71,7 @@ func table() []suite {
 		{name: "faults", about: "rollouts in memory in which something goes wrong at a write: a sample", steps: []step{
 			{dir: "tests", do: tests, args: []string{"./chaos"}, limit: 10 * time.Minute},
 		}},
-		{name: "build", about: "the sandbox's parts: from nothing about half an hour on two cores, else seconds", steps: []step{
+		{name: "build", about: "the sandbox's parts: from nothing 11 minutes on two cores, else seconds", steps: []step{
 			{dir: "tests", do: build, args: []string{"go", "run", "./sandbox/cmd/sluice-sandbox", "build"}, limit: 80 * time.Minute},
 		}},
 		{name: "parts", about: "go vet and tests of the sandbox's parts", steps: []step{

@@ -132,12 +132,12 @@ func (c *Client) notOpen(ctx context.Context, id string) error {
 // leftAsSignal says what became of a message that nobody has answered.
 func leftAsSignal(verb workflows.Verb, waited time.Duration, cause error) string {
 	const later = "; the rollout acts on it then, or says in its status why not"
-	if isTimeout(cause) && verb == workflows.VerbReplan {
+	switch {
+	case isTimeout(cause) && verb == workflows.VerbReplan:
 		// The answer comes when the metrics of the document are prepared, which waits
 		// for what a cluster or a Prometheus does not give at once.
 		return fmt.Sprintf("no answer within %s: either no worker runs, or the metrics of the edited document are still being prepared; it was left as a signal, too%s", waited, later)
-	}
-	if isTimeout(cause) {
+	case isTimeout(cause):
 		return fmt.Sprintf("no worker answered within %s: %s was left as a signal for the next one%s", waited, verb, later)
 	}
 	return fmt.Sprintf("the rollout cannot answer (%s): %s was left as a signal for when it can%s", rootText(cause), verb, later)

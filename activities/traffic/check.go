@@ -140,8 +140,9 @@ func shadowed(gateways *gateway.Gateways, ref release.Ref, base *networkingv1.In
 	if gateways == nil || gateways.Kind(ref.Class) != gateway.KindTraefik {
 		return nil
 	}
+	class := kube.ClassOf(base)
 	sameClass := slices.DeleteFunc(slices.Clone(all), func(other *networkingv1.Ingress) bool {
-		return kube.ClassOf(other) != kube.ClassOf(base)
+		return kube.ClassOf(other) != class
 	})
 	var texts []string
 	for _, shadow := range gateway.Shadowed(base, ref.Service, matches, sameClass) {

@@ -65,6 +65,10 @@ func (l Looker) LookAtRoute(ref release.Ref) Look {
 		look.Stale = !apiequality.Semantic.DeepEqual(wanted.Spec.Rules, canary.Spec.Rules)
 		look.Rules = kube.Mark(wanted)
 	}
+	// It is asked after every change of an object, and most routes have no matches.
+	if len(look.Route.Matches) == 0 {
+		return look
+	}
 	if all, err := l.Cluster.Ingresses(metav1.NamespaceAll).List(labels.Everything()); err == nil {
 		look.Shadows = shadowed(l.Gateways, ref, base, look.Route.Matches, all)
 	}

@@ -31,6 +31,9 @@ func TemporalOptions(s Settings) (client.Options, error) {
 	if err != nil {
 		return client.Options{}, fmt.Errorf("reading the Temporal configuration: %w", err)
 	}
+	// The messages are small and many: to compress them costs a worker and the
+	// server more processor time than it spares the network.
+	options.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
 	return options, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 )
 
 func TestTemporalOptions(t *testing.T) {
@@ -19,6 +20,7 @@ func TestTemporalOptions(t *testing.T) {
 	require.Equal(t, "default", options.Namespace)
 	require.Nil(t, options.ConnectionOptions.TLS)
 	require.Nil(t, options.Credentials)
+	require.IsType(t, &client.GrpcCompressionNone{}, options.ConnectionOptions.GrpcCompression)
 
 	toml := filepath.Join(dir, "temporal.toml")
 	write(t, toml, "[profile.default]\naddress = \"file:1\"\nnamespace = \"from-file\"\n[profile.prod]\naddress = \"prod:1\"\n[profile.prod.tls]\nserver_name = \"prod.example\"\n")

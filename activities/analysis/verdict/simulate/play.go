@@ -13,31 +13,41 @@ import (
 // fixed rule are in the order of raised.
 type outcome struct {
 	failed, passed time.Duration
-	old            []time.Duration
+	// told is when the test that knows the errors of stable failed.
+	told time.Duration
+	old  []time.Duration
 }
 
-// judged says that the test has decided, decided that nothing can change any
-// more.
-func (r outcome) judged() bool  { return r.failed > 0 || r.passed > 0 }
-func (r outcome) decided() bool { return r.judged() && !slices.Contains(r.old, 0) }
+// judged says that the test has decided.
+func (r outcome) judged() bool { return r.failed > 0 || r.passed > 0 }
 
-// play is one run. Both rules look at the same requests, each at its own times.
+// play is one run. All rules look at the same requests, each at its own times.
 func play(c Case, o Options, random *rand.Rand) outcome {
 	result := outcome{old: make([]time.Duration, len(raised))}
-	var test verdict.Sequential
+	var test, told verdict.Sequential
+	known := o.Test
+	known.Bound = &c.Errors
+	decided := func() bool { // nothing can change any more
+		return result.judged() && (result.told > 0 || !o.told) && !slices.Contains(result.old, 0)
+	}
 	rules := make([]fixed, len(raised))
 	for i, times := range raised {
 		rules[i].threshold = times * o.Threshold * c.Errors
 	}
 	step := common(o.Interval, window)
 	var canary, stable verdict.Counts // since the last sample
-	for now := step; now <= o.Horizon && !result.decided(); now += step {
+	for now := step; now <= o.Horizon && !decided(); now += step {
 		drawn := draw(random, c.Rate*c.Weight*step.Seconds(), c.Canary)
 		canary, stable = canary.Add(drawn), stable.Add(draw(random, c.Rate*(1-c.Weight)*step.Seconds(), c.Errors))
 		if now%o.Interval == 0 {
 			if !result.judged() {
 				test = test.Add(canary, stable, o.Test, o.Guesses)
 				result.note(test, o.Test, now)
+			}
+			if o.told && result.told == 0 {
+				if told = told.Add(canary, stable, known, o.Guesses); told.Harmful(known) {
+					result.told = now
+				}
 			}
 			canary, stable = verdict.Counts{}, verdict.Counts{}
 		}

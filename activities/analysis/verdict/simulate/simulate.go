@@ -39,6 +39,9 @@ type Options struct {
 	Guesses verdict.Guesses
 	// Threshold of the fixed rule, as a multiple of Errors.
 	Threshold float64
+
+	// told plays the test a second time, with the errors of stable as its bound.
+	told bool
 }
 
 // Defaults are the options of the printed table.
@@ -80,36 +83,55 @@ type Figures struct {
 	First float64
 }
 
+// played are the figures of all rules in one case.
+type played struct {
+	test Figures
+	// told is the test that is told the errors of stable.
+	told Figures
+	// fixed are those of the fixed rule, in the order of raised, and toldFirst the
+	// shares of runs in which told raised its alarm before each of them did.
+	fixed     []Figures
+	toldFirst []float64
+}
+
 // Run plays a case and returns the figures of the sequential test and of the
 // fixed rule on the same requests.
 func Run(c Case, o Options) (test, fixed Figures) {
-	test, all := run(c, o)
-	return test, all[0]
+	p := run(c, o)
+	return p.test, p.fixed[0]
 }
 
-// run returns the figures of the fixed rule for all raised thresholds.
-func run(c Case, o Options) (test Figures, fixed []Figures) {
-	var failed, passed, first []time.Duration
-	old := make([][]time.Duration, len(raised))
+// run plays a case to all rules.
+func run(c Case, o Options) played {
+	var failed, passed, told []time.Duration
+	old, first, toldFirst := make([][]time.Duration, len(raised)), 0, make([]int, len(raised))
 	for i := range o.Runs {
 		// Each run has random numbers of its own, so that options that are compared
 		// see the same requests for as long as their runs go on.
 		random := rand.New(rand.NewPCG(o.Seed, math.Float64bits(c.Errors+7*c.Canary+c.Rate+c.Weight)+uint64(i)))
 		r := play(c, o, random)
-		failed, passed = reached(failed, r.failed), reached(passed, r.passed)
-		if r.failed > 0 && (r.old[0] == 0 || r.failed < r.old[0]) {
-			first = append(first, r.failed)
-		}
+		failed, passed, told = reached(failed, r.failed), reached(passed, r.passed), reached(told, r.told)
+		first += before(r.failed, r.old[0])
 		for i, at := range r.old {
 			old[i] = reached(old[i], at)
+			toldFirst[i] += before(r.told, at)
 		}
 	}
-	for _, times := range old {
-		fixed = append(fixed, figures(times, nil, o.Runs))
+	p := played{test: figures(failed, passed, o.Runs), told: figures(told, nil, o.Runs)}
+	p.test.First = float64(first) / float64(o.Runs)
+	for i, times := range old {
+		p.fixed = append(p.fixed, figures(times, nil, o.Runs))
+		p.toldFirst = append(p.toldFirst, float64(toldFirst[i])/float64(o.Runs))
 	}
-	test = figures(failed, passed, o.Runs)
-	test.First = float64(len(first)) / float64(o.Runs)
-	return test, fixed
+	return p
+}
+
+// before is 1 where an alarm was raised before another, which may never have been.
+func before(at, other time.Duration) int {
+	if at > 0 && (other == 0 || at < other) {
+		return 1
+	}
+	return 0
 }
 
 // reached adds a time, unless it was not reached.

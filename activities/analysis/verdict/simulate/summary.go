@@ -27,6 +27,11 @@ type Summary struct {
 	// EqualDecided and EqualSooner are the same, with the fixed rule's threshold
 	// raised until it gives no more false alarms than the test may.
 	EqualDecided, EqualSooner int
+	// ToldSooner of ToldDecided cells are those in which the test is sooner than
+	// that rule when it is told the errors of stable, too; ToldAlarms is the highest
+	// share of its false alarms.
+	ToldDecided, ToldSooner int
+	ToldAlarms              float64
 
 	broken []error
 }
@@ -43,6 +48,37 @@ func (s *Summary) Add(r Row) {
 		}
 	}
 	s.race(where, r.BadTest, r.BadFixed, r.GoodFixed.Alarms, r.Least)
+	s.told(where, r)
+}
+
+// told says whether the test is the first on equal terms: both are told the errors
+// of stable, and both raise no more false alarms than the test may. Then there is
+// no excuse but chance.
+func (s *Summary) told(where string, r Row) {
+	where += ", told the errors of stable"
+	s.ToldAlarms = max(s.ToldAlarms, r.ToldGood.Alarms)
+	s.rare(where+": false alarms", r.ToldGood.Alarms)
+	decided, sooner := compare(r.ToldBad, r.Equal)
+	if !decided {
+		s.broken = append(s.broken, fmt.Errorf("%s: neither rule finds half of the bad ones", where))
+		return
+	}
+	s.ToldDecided++
+	if sooner {
+		s.ToldSooner++
+		return
+	}
+	text := fmt.Sprintf("%s: %s and %s", where, short(r.ToldBad.Median), short(r.Equal.Median))
+	s.Slower = append(s.Slower, text)
+	if s.late(r.ToldBad.First) {
+		s.broken = append(s.broken, fmt.Errorf("the test is not sooner: %s", text))
+	}
+}
+
+// late says that the other rule was the first in more than half of the runs, and
+// not by chance.
+func (s *Summary) late(first float64) bool {
+	return tail(s.Runs, int(math.Round((1-first)*float64(s.Runs))), 0.5) < doubt
 }
 
 // AddBound counts a row of the table of bounds.
@@ -86,8 +122,7 @@ func (s *Summary) race(where string, test, fixed Figures, falseAlarms float64, l
 	text := fmt.Sprintf("%s: %s and %s; the fixed rule has %.1f %% of false alarms there, and without more than %g %% nothing that has to learn the errors of stable is sooner than %s on average",
 		where, short(test.Median), short(fixed.Median), 100*falseAlarms, 100*s.Nominal, least.Round(time.Second))
 	s.Slower = append(s.Slower, text)
-	chance := tail(s.Runs, int(math.Round((1-test.First)*float64(s.Runs))), 0.5)
-	if falseAlarms <= s.Nominal && least < fixed.Median && chance < doubt {
+	if falseAlarms <= s.Nominal && least < fixed.Median && s.late(test.First) {
 		s.broken = append(s.broken, fmt.Errorf("%s: the test is not sooner: %s and %s", where, short(test.Median), short(fixed.Median)))
 	}
 }
@@ -140,7 +175,8 @@ func choose(n, k int) float64 {
 // Err says everything that the test has not held: false alarms and false passes
 // at or under the nominal rate, but for chance, and tenfold errors found sooner
 // than by the fixed rule wherever that keeps its false alarms at or under the
-// nominal rate, too, and is not below what is possible.
+// nominal rate, too, and is not below what is possible without being told the
+// errors of stable; and everywhere, where the test is told them, too.
 func (s *Summary) Err() error {
 	all := Summary{Nominal: s.Nominal, Runs: s.Cells * s.Runs}
 	all.rare("all cells: false alarms", s.TestAlarms/float64(max(s.Cells, 1)))
@@ -159,6 +195,10 @@ func (s *Summary) String() string {
 	if s.EqualDecided > 0 {
 		fmt.Fprintf(&b, "\nWith the threshold of the fixed rule raised until it has at most %g %% of false alarms, too: the test is sooner in %d of %d.",
 			100*s.Nominal, s.EqualSooner, s.EqualDecided)
+	}
+	if s.ToldDecided > 0 {
+		fmt.Fprintf(&b, "\nWith that, and the test told the errors of stable as the fixed rule is, as its bound: the test is sooner in %d of %d, its false alarms are %.2f %% in the worst cell.",
+			s.ToldSooner, s.ToldDecided, 100*s.ToldAlarms)
 	}
 	return b.String()
 }

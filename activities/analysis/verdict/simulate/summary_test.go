@@ -27,6 +27,11 @@ func TestSummaryRefuses(t *testing.T) {
 		"found by the test only":          {func(r *simulate.Row) { r.BadFixed.Median = 0 }, ""},
 		"later than a rule with alarms":   {func(r *simulate.Row) { r.BadTest.Median, r.GoodFixed.Alarms = 4*time.Minute, 0.02 }, ""},
 		"later than a rule that is told":  {func(r *simulate.Row) { r.BadTest.Median, r.Least = 4*time.Minute, 200*time.Second }, ""},
+		"told, and late":                  {func(r *simulate.Row) { r.ToldBad.Median = 3 * time.Minute }, "the test is not sooner: 0.1 % of errors, 10/s, weight 50 %, told the errors of stable: 3m and 3m"},
+		"told, and late by chance":        {func(r *simulate.Row) { r.ToldBad.Median, r.ToldBad.First = 4*time.Minute, 0.45 }, ""},
+		"told, and found by it only":      {func(r *simulate.Row) { r.Equal.Median = 0 }, ""},
+		"told, and found by neither":      {func(r *simulate.Row) { r.ToldBad.Median, r.Equal.Median = 0, 0 }, "told the errors of stable: neither rule finds half"},
+		"told, and false alarms":          {func(r *simulate.Row) { r.ToldGood.Alarms = 0.03 }, "told the errors of stable: false alarms: 3.00 %"},
 		"later than what could be sooner": {func(r *simulate.Row) { r.BadTest.Median, r.Least = 4*time.Minute, 170*time.Second }, "not sooner"},
 	}
 	for name, test := range tests {
@@ -35,6 +40,7 @@ func TestSummaryRefuses(t *testing.T) {
 				Errors: 0.001, Rate: 10, Weight: 0.5, Least: time.Minute,
 				GoodTest: simulate.Figures{Alarms: 0.01}, BadTest: simulate.Figures{Alarms: 1, Median: 2 * time.Minute},
 				BadFixed: simulate.Figures{Alarms: 1, Median: 3 * time.Minute}, Edge: simulate.Figures{Passes: 0.01},
+				ToldBad: simulate.Figures{Alarms: 1, Median: time.Minute}, Equal: simulate.Figures{Alarms: 1, Median: 3 * time.Minute},
 			}
 			test.change(&row)
 			sum := simulate.Summary{Nominal: 0.01, Runs: 1000}
@@ -52,7 +58,7 @@ func TestSummaryRefuses(t *testing.T) {
 func TestSummaryAddsUp(t *testing.T) {
 	sum := simulate.Summary{Nominal: 0.01, Runs: 100}
 	for range 60 {
-		sum.Add(simulate.Row{GoodTest: simulate.Figures{Alarms: 0.03}, BadTest: simulate.Figures{Median: time.Minute}})
+		sum.Add(simulate.Row{GoodTest: simulate.Figures{Alarms: 0.03}, BadTest: simulate.Figures{Median: time.Minute}, ToldBad: simulate.Figures{Median: time.Minute}})
 	}
 	require.EqualError(t, sum.Err(), "all cells: false alarms: 3.00 % of 6000 runs is above the nominal 1 %, and not by chance")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -38,6 +39,9 @@ type Row struct {
 	// Equal is the fixed rule on the bad canary with the lowest threshold that
 	// raises no more false alarms than the test may; zero where none does.
 	Equal Figures
+	// ToldGood and ToldBad are the test that is told what the fixed rule is told:
+	// the errors of stable, as its bound. First is beside Equal.
+	ToldGood, ToldBad Figures
 	// Least is a time that no rule can be below on average, see Least.
 	Least time.Duration
 }
@@ -93,30 +97,30 @@ func cell(good Case, o Options) Row {
 	r := Row{Errors: good.Errors, Rate: good.Rate, Weight: good.Weight, Least: Least(bad, o.Test.FalseAlarm)}
 	o.Horizon = max(o.Horizon, (patience * r.Least).Round(window))
 	r.Horizon = o.Horizon
-	var right, wrong []Figures
-	r.GoodTest, wrong = run(good, o)
-	r.BadTest, right = run(bad, o)
-	r.Edge, _ = run(edge, o)
-	r.GoodFixed, r.BadFixed = wrong[0], right[0]
-	for i := range wrong {
-		if wrong[i].Alarms <= o.Test.FalseAlarm {
-			r.Equal = right[i]
-			break
-		}
+	r.Edge, _ = Run(edge, o)
+	o.told = true
+	wrong, right := run(good, o), run(bad, o)
+	r.GoodTest, r.GoodFixed, r.ToldGood = wrong.test, wrong.fixed[0], wrong.told
+	r.BadTest, r.BadFixed, r.ToldBad = right.test, right.fixed[0], right.told
+	equal := slices.IndexFunc(wrong.fixed, func(f Figures) bool { return f.Alarms <= o.Test.FalseAlarm })
+	if equal < 0 {
+		r.ToldBad.First = right.told.Alarms
+		return r
 	}
+	r.Equal, r.ToldBad.First = right.fixed[equal], right.toldFirst[equal]
 	return r
 }
 
 const head = `
-                        | false alarms    | false passes     | tenfold errors found in that time,    | good: passed, median
-errors   rate/s  weight |   test   fixed  | tenfold   margin | in       test    fixed  median times  | (test)
+                        | false alarms    | false passes     | tenfold errors found in that time,             | good: passed, median
+errors   rate/s  weight |   test   fixed  | tenfold   margin | in       test    fixed  median times      told | (test)
 `
 
 // String tells a row in one line of the table.
 func (r Row) String() string {
-	return fmt.Sprintf("%5.1f %%  %6g  %4.0f %% | %5.2f %% %6.2f %% | %5.2f %%  %5.2f %% | %-6s %5.1f %% %5.1f %% %8s %8s | %5.1f %% %8s",
+	return fmt.Sprintf("%5.1f %%  %6g  %4.0f %% | %5.2f %% %6.2f %% | %5.2f %%  %5.2f %% | %-6s %5.1f %% %5.1f %% %8s %8s %8s | %5.1f %% %8s",
 		100*r.Errors, r.Rate, 100*r.Weight, 100*r.GoodTest.Alarms, 100*r.GoodFixed.Alarms, 100*r.BadTest.Passes, 100*r.Edge.Passes,
-		short(r.Horizon), 100*r.BadTest.Alarms, 100*r.BadFixed.Alarms, short(r.BadTest.Median), short(r.BadFixed.Median),
+		short(r.Horizon), 100*r.BadTest.Alarms, 100*r.BadFixed.Alarms, short(r.BadTest.Median), short(r.BadFixed.Median), short(r.ToldBad.Median),
 		100*r.GoodTest.Passes, short(r.GoodTest.MedianPass))
 }
 
@@ -127,7 +131,7 @@ func Print(out io.Writer, o Options) error {
 		return err
 	}
 	fmt.Fprintf(out, "A canary like stable, one with %d times the errors (at most %.0f %%), and one at the margin: sequential test (nominal %g %% of false alarms\n"+
-		"and false passes, a sample every %s) and fixed rule (3 one-minute windows in a row above %g times the errors of stable). %d runs each.\n",
+		"and false passes, a sample every %s) and fixed rule (3 one-minute windows in a row above %g times the errors of stable); told: the test that knows these errors, too. %d runs each.\n",
 		worse, 100*highest, 100*o.Test.FalseAlarm, short(o.Interval), o.Threshold, o.Runs)
 	fmt.Fprint(out, head)
 	sum := Summary{Nominal: o.Test.FalseAlarm, Runs: o.Runs}

@@ -113,7 +113,7 @@ func (r *run) record(ctx workflow.Context, op plan.Operation, future workflow.Fu
 		return r.recordRemoval(ctx, future)
 	case plan.ReleaseWorkload:
 		r.canary = workload.Pods{}
-		return r.recordEnd(ctx, future)
+		return r.routedLate(r.recordEnd(ctx, future))
 	case plan.NarrowService, plan.WidenService:
 		return r.recordSelection(ctx, future)
 	case plan.PromoteStable:
@@ -149,7 +149,18 @@ func (r *run) recordRemoval(ctx workflow.Context, future workflow.Future) error 
 	if err == nil {
 		r.canary = workload.Pods{}
 	}
-	return err
+	return r.routedLate(err)
+}
+
+// routedLate takes over that the canary has a route again after it was removed, and
+// lets what follows be planned anew. No rollout of an earlier release has seen this
+// error.
+func (r *run) routedLate(err error) error {
+	if !kube.IsType(err, kube.ErrRouted) {
+		return err
+	}
+	r.world = r.world.RouteLate()
+	return errInterrupted
 }
 
 // recordSelection tells what somebody else has done to the selector meanwhile.

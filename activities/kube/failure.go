@@ -32,6 +32,9 @@ const (
 	// ErrScaled is a workload that has another size than it was planned for; its
 	// details are a Size. Never retried: it is planned anew.
 	ErrScaled = "Scaled"
+	// ErrRouted is a canary Ingress that is there although the route was removed: the
+	// API server has created it late. Never retried: it is planned anew.
+	ErrRouted = "Routed"
 	// ErrConflict is a write that met another one too often; retried.
 	ErrConflict = "Conflict"
 	// ErrUnavailable is an API server that cannot be reached or is overloaded;

@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -41,15 +42,27 @@ func (a *Activities) setRoute(ctx context.Context, req RouteRequest, left trail)
 	if err != nil {
 		return Confirmation{}, failure(err, req.Ref)
 	}
+	for {
+		out, err := a.setOnce(ctx, adapter, req, &left)
+		if !errors.Is(err, errAgain) {
+			return out, err
+		}
+	}
+}
+
+// setOnce writes the route and confirms it. Where the canary Ingress is there again
+// after it was removed, it adds what was in force before to what is left, and
+// returns errAgain.
+func (a *Activities) setOnce(ctx context.Context, adapter Adapter, req RouteRequest, left *trail) (Confirmation, error) {
 	change, err := a.plan(ctx, adapter, req)
 	if err != nil {
 		return Confirmation{}, failure(err, req.Ref)
 	}
-	if req.Absent && change.live == nil {
-		change.before = left.Before
+	if req.Absent {
+		change.before = together(left.Before, change.before)
 	}
 	if !change.written() {
-		if err := a.ready(ctx, change, left); err != nil {
+		if err := a.ready(ctx, change, *left); err != nil {
 			return Confirmation{}, failure(err, req.Ref)
 		}
 	}
@@ -57,7 +70,17 @@ func (a *Activities) setRoute(ctx context.Context, req RouteRequest, left trail)
 	if err != nil {
 		return Confirmation{}, failure(err, req.Ref)
 	}
-	return a.confirm(ctx, change, left, out)
+	if !change.req.Absent {
+		return a.confirm(ctx, change, *left, out)
+	}
+	gone, stop := a.whileGone(ctx, change)
+	defer stop()
+	out, err = a.confirm(gone, change, *left, out)
+	if ctx.Err() == nil && errors.Is(context.Cause(gone), errAgain) {
+		left.Before = change.before
+		return Confirmation{}, errAgain
+	}
+	return out, err
 }
 
 // ConfirmEndpoints returns when the gateway serves exactly the ready pods of the

@@ -535,6 +535,31 @@ func TestSetRouteAbsent(t *testing.T) {
 			require.Empty(t, f.server.Writes())
 		})
 	})
+	t.Run("removes one that comes late, too", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t, kubetest.Ingress(), canary("r1", 4, 20))
+			f.gateway.lag = 2 * time.Second
+			begun := time.Now()
+			time.AfterFunc(time.Second, func() { f.server.Put(canary("r1", 3, 0)) })
+			got, err := f.set(absent)
+			require.NoError(t, err)
+			require.Equal(t, []string{"delete ingresses demo-canary", "delete ingresses demo-canary"}, f.server.Writes())
+			require.GreaterOrEqual(t, time.Since(begun), 2*time.Second, "the gateway has seen it")
+			require.True(t, got.Carried, "of the first one requests may be in flight")
+		})
+	})
+	t.Run("removes one that comes late where there was none", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t, kubetest.Ingress())
+			f.gateway.known.weight = "0" // Of one that was removed before.
+			f.gateway.changed, f.gateway.lag = time.Now(), 2*time.Second
+			f.gateway.used = f.gateway.known
+			time.AfterFunc(time.Second, func() { f.server.Put(canary("r1", 3, 0)) })
+			_, err := f.set(absent)
+			require.NoError(t, err)
+			require.Equal(t, []string{"delete ingresses demo-canary"}, f.server.Writes())
+		})
+	})
 	t.Run("another rollout's stays", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			k := canary("r0", 1, 30)

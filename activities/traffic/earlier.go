@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	networkingv1 "k8s.io/api/networking/v1"
 
@@ -56,8 +57,19 @@ func (c *change) earlierOf(ingress *networkingv1.Ingress) []earlier {
 	if !c.req.Unsure {
 		return []earlier{last}
 	}
-	known = append(known, last)
-	return known[max(0, len(known)-maxEarlier):]
+	return together(known, []earlier{last})
+}
+
+// together returns the routes of both, each once, as many as the annotation holds.
+func together(known, later []earlier) []earlier {
+	all := slices.Clone(known)
+	for _, e := range later {
+		if i := slices.Index(all, e); i >= 0 {
+			all = slices.Delete(all, i, i+1)
+		}
+		all = append(all, e)
+	}
+	return all[max(0, len(all)-maxEarlier):]
 }
 
 // mark puts the routes that may be in force on the canary Ingress.

@@ -46,13 +46,45 @@ func (a *Activities) EnsureCanary(ctx context.Context, req CanaryRequest) (Pods,
 	if err := a.ensureBudget(ctx, req, held); err != nil {
 		return Pods{}, err
 	}
-	canary, _, err := a.Cluster.EnsureDeployment(ctx, req.Ref, req.Ref.CanaryDeployment(), kube.Own{}, func(d *appsv1.Deployment) {
-		shapeDeployment(d, held, req)
-	})
+	canary, err := a.ensureDeployment(ctx, req, held)
 	if err != nil {
 		return Pods{}, err
 	}
 	return a.awaitCanary(ctx, req, canary)
+}
+
+// ensureDeployment makes the canary Deployment. Where only the selector of the user's
+// Service keeps its pods from requests it is created without any, and then scaled:
+// nothing keeps the API server from creating it late, when the Service is as wide as
+// before again, but scaling holds for the one that was seen.
+func (a *Activities) ensureDeployment(ctx context.Context, req CanaryRequest, held *appsv1.Deployment) (*appsv1.Deployment, error) {
+	empty := false
+	shape := func(d *appsv1.Deployment) {
+		empty = d.ResourceVersion == "" && req.Ref.Isolation.BySelector()
+		shapeDeployment(d, held, req)
+		if empty {
+			d.Spec.Replicas = new(int32)
+		}
+	}
+	canary, _, err := a.Cluster.EnsureDeployment(ctx, req.Ref, req.Ref.CanaryDeployment(), kube.Own{}, shape)
+	if err != nil || !empty {
+		return canary, err
+	}
+	if err := a.awaitCreated(ctx, req.Ref, canary); err != nil {
+		return nil, err
+	}
+	canary, _, err = a.Cluster.EnsureDeployment(ctx, req.Ref, req.Ref.CanaryDeployment(), kube.Own{}, shape)
+	return canary, err
+}
+
+// awaitCreated waits until the cache has a canary Deployment that was just created, or
+// another one of that name.
+func (a *Activities) awaitCreated(ctx context.Context, ref release.Ref, canary *appsv1.Deployment) error {
+	wait := kube.Wait{Namespace: ref.Namespace, Beat: kube.Beat(ctx), Topics: []kube.Topic{kube.AboutWorkload(canary.Name)}}
+	return a.Cluster.AwaitState(ctx, wait, func() (kube.State, error) {
+		_, err := a.Cluster.Deployments(ref.Namespace).Get(canary.Name)
+		return kube.State{Done: err == nil, Progress: "waiting to see Deployment " + canary.Name}, nil
+	})
 }
 
 // ensureBudget protects canary pods, unless a budget of the user does: Kubernetes

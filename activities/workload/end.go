@@ -5,7 +5,10 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/release"
@@ -17,9 +20,14 @@ import (
 // somebody changed meanwhile (Pods.Kept); the record and our entry among the
 // managers of fields go. It returns when nothing of the rollout is left in the
 // namespace. It is idempotent, also where objects or the workload are gone
-// already. It fails with type Drift while the user's Service sends requests to the
-// canary pods.
+// already, or are created late, by an operation whose answer had not come in time.
+// It fails with type Drift while the user's Service sends requests to the canary
+// pods, and with type Routed where the canary has a route again.
 func (a *Activities) ReleaseWorkload(ctx context.Context, req ReleaseRequest) (Pods, error) {
+	known := map[types.UID]bool{}
+	if _, err := a.late(req.Ref, known); err != nil {
+		return Pods{}, err
+	}
 	steps := []func(context.Context, release.Ref) error{a.awaitNoRoute, a.removeCanary}
 	if req.Ref.Isolation.BySelector() {
 		steps = append(steps, a.forgetService)
@@ -37,11 +45,12 @@ func (a *Activities) ReleaseWorkload(ctx context.Context, req ReleaseRequest) (P
 	if err != nil {
 		return Pods{}, err
 	}
-	return Pods{Kept: append(frozen, kept...)}, a.awaitNothing(ctx, req.Ref)
+	return Pods{Kept: append(frozen, kept...)}, a.awaitNothing(ctx, req.Ref, known)
 }
 
 // awaitNoRoute makes sure that the canary has no route before its pods stop. The
-// route was removed before this operation began; only the cache may be behind.
+// route was removed before this operation began: either the cache is behind, or
+// another Ingress was created late.
 func (a *Activities) awaitNoRoute(ctx context.Context, ref release.Ref) error {
 	wait := kube.Wait{Namespace: ref.Namespace, Beat: kube.Beat(ctx), Topics: []kube.Topic{kube.AboutIngress(ref.CanaryIngress())}}
 	return a.Cluster.AwaitState(ctx, wait, func() (kube.State, error) {
@@ -49,8 +58,23 @@ func (a *Activities) awaitNoRoute(ctx context.Context, ref release.Ref) error {
 		if err != nil || len(left) == 0 {
 			return kube.State{Done: true}, err
 		}
-		return kube.State{Progress: "Ingress " + left[0].Name + " still routes to the canary"}, nil
+		return kube.State{Progress: "Ingress " + left[0].Name + " still routes to the canary"}, a.routed(ctx, ref)
 	})
+}
+
+// routed fails where the API server, too, has a canary Ingress that is to stay.
+func (a *Activities) routed(ctx context.Context, ref release.Ref) error {
+	in, err := a.Cluster.Client().NetworkingV1().Ingresses(ref.Namespace).Get(ctx, ref.CanaryIngress(), metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return kube.Failure(err, fmt.Sprintf("reading Ingress %s/%s", ref.Namespace, ref.CanaryIngress()))
+	case in.Labels[release.LabelRollout] != ref.ID || in.DeletionTimestamp != nil:
+		return nil
+	}
+	return kube.Terminal(kube.ErrRouted, "releasing Deployment %s/%s: canary Ingress %s is there again after its route was removed",
+		ref.Namespace, ref.Workload.Name, in.Name)
 }
 
 // removeCanary makes sure that the canary pods get no request by the user's
@@ -127,49 +151,80 @@ func heldAnew(d *appsv1.Deployment) bool {
 	return err == nil && hold != nil && hold.Revision == Revision(d.Spec.Template)
 }
 
-// awaitNothing waits until no object of the rollout is left.
-func (a *Activities) awaitNothing(ctx context.Context, ref release.Ref) error {
+// awaitNothing waits until no object of the rollout is left. What the API server has
+// created since the known ones were deleted is deleted, too.
+func (a *Activities) awaitNothing(ctx context.Context, ref release.Ref, known map[types.UID]bool) error {
 	wait := kube.Wait{Namespace: ref.Namespace, Beat: kube.Beat(ctx), Topics: []kube.Topic{
 		kube.AboutWorkload(ref.CanaryDeployment()), kube.AboutService(ref.CanaryService()), kube.AboutIngress(ref.CanaryIngress()),
 	}}
 	return a.Cluster.AwaitState(ctx, wait, func() (kube.State, error) {
 		left, err := a.left(ref)
-		return kube.State{Done: len(left) == 0, Progress: fmt.Sprintf("still there: %v", left)}, err
+		if err != nil || len(left) == 0 {
+			return kube.State{Done: true}, err
+		}
+		late, err := a.late(ref, known)
+		if err == nil && late {
+			if err = a.awaitNoRoute(ctx, ref); err == nil {
+				err = a.removeCanary(ctx, ref)
+			}
+		}
+		return kube.State{Progress: fmt.Sprintf("still there: %v", left)}, err
 	})
 }
 
-// left names what carries the mark of the rollout.
-func (a *Activities) left(ref release.Ref) ([]string, error) {
-	var names []string
+// late reports whether there are objects of the rollout that were not known, and
+// makes them known.
+func (a *Activities) late(ref release.Ref, known map[types.UID]bool) (bool, error) {
+	left, err := a.left(ref)
+	late := false
+	for _, o := range left {
+		late = late || !known[o.uid]
+		known[o.uid] = true
+	}
+	return late, err
+}
+
+// remain is an object that carries the mark of the rollout.
+type remain struct {
+	name string
+	uid  types.UID
+}
+
+// String names it.
+func (r remain) String() string { return r.name }
+
+// left lists what carries the mark of the rollout.
+func (a *Activities) left(ref release.Ref) ([]remain, error) {
+	var all []remain
 	deployments, err := a.Cluster.Deployments(ref.Namespace).List(ours(ref))
 	if err != nil {
 		return nil, fmt.Errorf("listing Deployments: %w", err)
 	}
 	for _, o := range deployments {
-		names = append(names, "Deployment "+o.Name)
+		all = append(all, remain{"Deployment " + o.Name, o.UID})
 	}
 	services, err := a.Cluster.Services(ref.Namespace).List(ours(ref))
 	if err != nil {
 		return nil, fmt.Errorf("listing Services: %w", err)
 	}
 	for _, o := range services {
-		names = append(names, "Service "+o.Name)
+		all = append(all, remain{"Service " + o.Name, o.UID})
 	}
 	ingresses, err := a.Cluster.Ingresses(ref.Namespace).List(ours(ref))
 	if err != nil {
 		return nil, fmt.Errorf("listing Ingresses: %w", err)
 	}
 	for _, o := range ingresses {
-		names = append(names, "Ingress "+o.Name)
+		all = append(all, remain{"Ingress " + o.Name, o.UID})
 	}
 	budgets, err := a.Cluster.Budgets(ref.Namespace).List(ours(ref))
 	if err != nil {
 		return nil, fmt.Errorf("listing PodDisruptionBudgets: %w", err)
 	}
 	for _, o := range budgets {
-		names = append(names, "PodDisruptionBudget "+o.Name)
+		all = append(all, remain{"PodDisruptionBudget " + o.Name, o.UID})
 	}
-	return names, nil
+	return all, nil
 }
 
 // ours selects what belongs to the rollout.

@@ -2,14 +2,18 @@ package workload_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	clienttesting "k8s.io/client-go/testing"
 
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/kube/kubetest"
@@ -120,11 +124,20 @@ func TestReleaseRefusesWhileARevisionIsHeld(t *testing.T) {
 	})
 }
 
+// late is the canary Ingress, or another object of the rollout, that the API server
+// creates late.
+func late(o metav1.Object) {
+	o.SetName("demo-canary")
+	o.SetLabels(map[string]string{release.LabelRollout: "r1"})
+	o.SetAnnotations(map[string]string{release.AnnotationSeq: "2"})
+}
+
 func TestReleaseWaitsForTheRouteToGo(t *testing.T) {
 	onBench(t, 3, func(b *bench) {
 		b.promoted()
 		route := kubetest.Ingress()
-		route.Name, route.Labels = "demo-canary", map[string]string{release.LabelRollout: "r1"}
+		late(route)
+		route.DeletionTimestamp, route.Finalizers = new(metav1.Now()), []string{"example.com/gateway"}
 		b.server.Put(route)
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
@@ -135,6 +148,58 @@ func TestReleaseWaitsForTheRouteToGo(t *testing.T) {
 		b.server.Delete(route)
 		_, err = b.release(4)
 		require.NoError(t, err)
+	})
+}
+
+// TestReleaseFindsALateRoute: nobody but the workflow can let the gateway forget it.
+func TestReleaseFindsALateRoute(t *testing.T) {
+	for name, when := range map[string]time.Duration{"before the canary goes": 0, "while the canary goes": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			onBench(t, 3, func(b *bench) {
+				b.promoted()
+				b.server.Freeze()
+				time.AfterFunc(when, func() {
+					route := kubetest.Ingress()
+					late(route)
+					b.server.Put(route)
+					b.server.Thaw()
+				})
+				time.Sleep(when / 2)
+				if when == 0 {
+					synctest.Wait()
+				}
+				_, err := b.release(4)
+				requireType(t, err, kube.ErrRouted)
+				require.ErrorContains(t, err, "canary Ingress demo-canary is there again")
+			})
+		})
+	}
+}
+
+// TestReleaseDeletesWhatComesLate: an operation that was given up may create objects
+// after they were deleted.
+func TestReleaseDeletesWhatComesLate(t *testing.T) {
+	onBench(t, 3, func(b *bench) {
+		b.promoted()
+		service, budget := kubetest.Service(), &policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Namespace: kubetest.Namespace}}
+		late(service)
+		late(budget)
+		b.server.PrependReactor("delete", "services", func(clienttesting.Action) (bool, runtime.Object, error) {
+			// After the Service is gone, and before the workload is let go.
+			time.AfterFunc(time.Millisecond, func() { b.server.Put(service); b.server.Put(budget) })
+			time.AfterFunc(2*time.Millisecond, b.server.Thaw)
+			return false, nil, nil
+		})
+		b.server.PrependReactor("patch", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
+			time.Sleep(time.Second)
+			return false, nil, nil
+		})
+		b.server.ClearActions()
+		_, err := b.release(4)
+		require.NoError(t, err)
+		deleted := slices.DeleteFunc(b.server.Writes(), func(w string) bool { return w != "delete services demo-canary" })
+		require.Len(t, deleted, 2)
+		b.requireGone()
 	})
 }
 

@@ -3,6 +3,7 @@ package workload_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,6 +68,32 @@ func (b *bench) canaryBySelector(seq int64, revision string, n int) {
 	_, err := b.EnsureCanary(b.t.Context(), workload.CanaryRequest{Ref: bySelector(seq), Revision: revision, Replicas: n})
 	require.NoError(b.t, err)
 	synctest.Wait()
+}
+
+// TestCanaryBySelectorBeginsWithoutPods: a Deployment that is created late must not
+// bring pods behind the user's Service, which is as wide as before then.
+func TestCanaryBySelectorBeginsWithoutPods(t *testing.T) {
+	onBench(t, 3, func(b *bench) {
+		v2 := b.holdBySelector(1, "v2")
+		_, err := b.narrowStable(2)
+		require.NoError(t, err)
+		var created, scaled []int32
+		note := func(sizes *[]int32) clienttesting.ReactionFunc {
+			return func(a clienttesting.Action) (bool, runtime.Object, error) {
+				if d, ok := a.(interface{ GetObject() runtime.Object }).GetObject().(*appsv1.Deployment); ok {
+					*sizes = append(*sizes, *d.Spec.Replicas)
+				}
+				return false, nil, nil
+			}
+		}
+		b.server.PrependReactor("create", "deployments", note(&created))
+		b.server.PrependReactor("update", "deployments", note(&scaled))
+		b.canaryBySelector(3, v2, 2)
+		b.canaryBySelector(4, v2, 3)
+		require.Equal(t, []int32{0}, created)
+		require.Equal(t, []int32{2, 3}, slices.Compact(scaled), "a try may meet the controller's status")
+		require.Equal(t, 3, b.tags()["version:v2"])
+	})
 }
 
 // published counts the ready endpoints of the user's Service.

@@ -26,7 +26,7 @@ func (s *sim) drive() {
 			return v.Closed || stateOf(v) != last
 		})
 		if err != nil {
-			s.problem("the rollout stands at %s: %v", stateOf(view), err)
+			s.problem("the rollout stands at %s: %v: %s", stateOf(view), err, s.frontend.Trouble(s.workflowID()))
 			return
 		}
 		if view.Closed && s.awaitRepair(view) {
@@ -129,6 +129,21 @@ func (s *sim) start(repair bool) error {
 	return err
 }
 
+// repairLate starts a repair where objects were created after the end, and waits for
+// it.
+func (s *sim) repairLate() {
+	time.Sleep(latest)
+	if !s.marked() {
+		return
+	}
+	s.repaired = true
+	s.must(s.start(true))
+	view, err := s.frontend.Await(s.ctx, s.workflowID(), func(v frontend.View) bool { return v.Closed })
+	if err != nil {
+		s.problem("the repair stands at %s: %v: %s", stateOf(view), err, s.frontend.Trouble(s.workflowID()))
+	}
+}
+
 // interfere is what somebody does in the middle.
 func (s *sim) interfere() {
 	if !s.running() {
@@ -139,7 +154,7 @@ func (s *sim) interfere() {
 		return
 	}
 	switch s.run.Fault {
-	case Abort, AbortLate:
+	case Abort, AbortLate, CreateLate:
 		s.act(Act{Verb: workflows.VerbAbort}, view)
 	case Revise:
 		s.act(Act{Verb: workflows.VerbRevise}, view)

@@ -49,9 +49,12 @@ const (
 	// Abort: a person aborts.
 	Abort Fault = "abort"
 	// AbortLate: the answer is a timeout, a person aborts, and the write is done
-	// much later, when the way back is under way or over. Creates are done at once:
-	// nothing can keep the API from making an object whose name is free.
+	// much later, when the way back is under way or over. Creates are done at once.
 	AbortLate Fault = "abort-late"
+	// CreateLate: the same for creates, since nothing can keep the API from making an
+	// object whose name is free. What comes after the end is left to a repair, as a
+	// janitor starts one.
+	CreateLate Fault = "create-late"
 	// Revise: a person asks for another revision.
 	Revise Fault = "revise"
 	// Double: a HorizontalPodAutoscaler doubles the workload.
@@ -81,7 +84,7 @@ var Drifts = []Fault{Unroute, Reweigh, Grow, Widen}
 // Faults are all of them, but None.
 var Faults = []Fault{
 	CrashBefore, CrashSent, CrashLate, CrashAfter, CrashConfirm, Conflict, TimeoutApplied, TimeoutLost, Duplicate,
-	Freeze, Abort, AbortLate, Revise, Double, Repair, PodLost, Repack,
+	Freeze, Abort, AbortLate, CreateLate, Revise, Double, Repair, PodLost, Repack,
 }
 
 // How long the things take that faults are made of.
@@ -89,6 +92,7 @@ const (
 	late       = 7 * time.Second
 	restarting = time.Second
 	freezing   = 30 * time.Second
+	latest     = 40 * time.Second
 	repacking  = 20 * time.Second
 )
 
@@ -196,6 +200,11 @@ func (s *sim) write(w *workerProcess, a clienttesting.Action) (runtime.Object, e
 		} else {
 			time.AfterFunc(late, func() { _, _ = apply() })
 		}
+		return nil, apierrors.NewTimeoutError("the request did not complete in time", 1)
+	case CreateLate:
+		s.watcher.CreatedLate()
+		time.AfterFunc(s.between(0, time.Second), s.interfere)
+		time.AfterFunc(s.between(time.Second, latest), func() { _, _ = apply() })
 		return nil, apierrors.NewTimeoutError("the request did not complete in time", 1)
 	case PodLost:
 		s.losePod()

@@ -40,7 +40,7 @@ func ParseRun(name string) (Run, error) {
 // interferes says that a fault is what somebody else does, so that the rollout
 // may rightly end in another way.
 func (f Fault) interferes() bool {
-	return slices.Contains([]Fault{Abort, AbortLate, Revise, Double, Repair}, f)
+	return slices.Contains([]Fault{Abort, AbortLate, CreateLate, Revise, Double, Repair}, f)
 }
 
 // Judge compares a run with the one in which nothing went wrong, and returns

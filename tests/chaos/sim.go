@@ -100,6 +100,7 @@ type sim struct {
 	used       map[kubetest.Right]bool
 	problems   []string
 	interfered bool
+	repaired   bool
 	conflicts  conflicts
 	probes     atomic.Int64
 }
@@ -130,6 +131,9 @@ func play(t *testing.T, run Run) Report {
 	clients := newClients(s)
 	go clients.run(ctx)
 	s.drive()
+	if run.Fault == CreateLate {
+		s.repairLate()
+	}
 	time.Sleep(10 * time.Second) // what is late may still come
 	cancel()
 	s.stopWorkers()
@@ -228,7 +232,7 @@ func (s *sim) outcome() workflows.Outcome {
 		s.problem("the workflow: %v", err)
 		return ""
 	}
-	if s.run.Fault == Repair && strings.Contains(view.Failure, "nothing to repair") {
+	if (s.run.Fault == Repair || s.repaired) && strings.Contains(view.Failure, "nothing to repair") {
 		return nothingLeft
 	}
 	var result workflows.Result

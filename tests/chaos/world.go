@@ -18,6 +18,7 @@ import (
 
 	"sluice.dev/sluice/activities/kube"
 	"sluice.dev/sluice/activities/kube/kubetest"
+	"sluice.dev/sluice/activities/release"
 	"sluice.dev/sluice/tests/chaos/cluster"
 	fakegateway "sluice.dev/sluice/tests/chaos/gateway"
 	"sluice.dev/sluice/tests/chaos/watcher"
@@ -122,6 +123,16 @@ func (s *sim) application(ip string) (pod, tag string, answers bool) {
 
 // sizeOf begins the keys under which a state tells the sizes of workloads.
 const sizeOf = "replicas of "
+
+// marked says whether the cluster has anything of a rollout's.
+func (s *sim) marked() bool {
+	for _, text := range s.state() {
+		if strings.Contains(text, release.LabelRollout) || strings.Contains(text, release.AnnotationRelease) {
+			return true
+		}
+	}
+	return false
+}
 
 // state is what there is in the end, without what every write changes.
 func (s *sim) state() map[string]string {

@@ -32,6 +32,13 @@ func (w World) RouteGone() World {
 	return w
 }
 
+// RouteLate is the world in which the API server has created the canary route after
+// it was removed: nobody knows whether a gateway follows it already.
+func (w World) RouteLate() World {
+	w.MaybeRoute, w.RouteUnsure, w.MaybeCarries, w.CanaryDrained = true, true, true, false
+	return w
+}
+
 // RulesEdited is the world in which the route is for other requests than before:
 // those that it does not lead yet go to stable.
 func (w World) RulesEdited() World {

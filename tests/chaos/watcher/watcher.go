@@ -51,8 +51,10 @@ type Watcher struct {
 	answers answers
 	aborted bool
 	meddled bool
-	sizes   []size // of the workload, one after the other
-	lost    int    // pods of canary that are sick
+	// createdLate says that one object may be created twice.
+	createdLate bool
+	sizes       []size // of the workload, one after the other
+	lost        int    // pods of canary that are sick
 }
 
 // New returns a watcher that sees, but does not judge before Start.
@@ -125,6 +127,14 @@ func (w *Watcher) Meddled() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.meddled = true
+}
+
+// CreatedLate says that the API server may create one object a second time, after the
+// one that was made when it was asked again.
+func (w *Watcher) CreatedLate() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.createdLate = true
 }
 
 // prevents says whether a rollout can keep an invariant up against others: not

@@ -10,9 +10,15 @@ import (
 	"sync"
 )
 
+// partsPerShard is how many parts of the tests each process runs on average, one
+// after the other. More of them spread long tests better, but each part is linked
+// anew and brings up a sandbox of its own.
+const partsPerShard = 3
+
 // shards runs the tests of one package as several processes side by side, each
 // with a sandbox of its own: the cases of a rollout spend most of their time
-// waiting.
+// waiting. One that has ended goes on with the next part, so that none is idle for
+// long while another has the longest cases left.
 func (r *runner) shards(ctx context.Context, s step, log io.Writer, show *progress, result *outcome) error {
 	names, err := r.list(ctx, s)
 	if err != nil {
@@ -22,13 +28,23 @@ func (r *runner) shards(ctx context.Context, s step, log io.Writer, show *progre
 	if err != nil {
 		return err
 	}
-	sum := &sharedCounts{base: result.counts, show: show}
-	outcomes := make([]outcome, s.shards)
-	errs := make([]error, s.shards)
+	parts := split(names, s.shards*partsPerShard)
+	sum := &sharedCounts{base: result.counts, show: show, parts: make([]counts, len(parts))}
+	outcomes := make([]outcome, len(parts))
+	errs := make([]error, len(parts))
+	waiting := make(chan int, len(parts))
+	for i := range parts {
+		waiting <- i
+	}
+	close(waiting)
 	var running sync.WaitGroup
-	for i, part := range split(names, s.shards) {
-		args := append(slices.Clone(commands[0]), "-run", "^("+strings.Join(part, "|")+")$")
-		running.Go(func() { errs[i] = r.one(ctx, s, args, log, sum.of(i, s.shards), &outcomes[i]) })
+	for range s.shards {
+		running.Go(func() {
+			for i := range waiting {
+				args := append(slices.Clone(commands[0]), "-run", "^("+strings.Join(parts[i], "|")+")$")
+				errs[i] = r.one(ctx, s, args, log, sum.of(i), &outcomes[i])
+			}
+		})
 	}
 	running.Wait()
 	for _, o := range outcomes {
@@ -65,7 +81,7 @@ func split(names []string, n int) [][]string {
 	return parts
 }
 
-// sharedCounts shows the progress of all shards as one.
+// sharedCounts shows the progress of all parts as one.
 type sharedCounts struct {
 	base counts
 	show *progress
@@ -74,13 +90,8 @@ type sharedCounts struct {
 	parts []counts
 }
 
-// of returns what the shard with an index tells its progress to.
-func (c *sharedCounts) of(i, n int) teller {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.parts == nil {
-		c.parts = make([]counts, n)
-	}
+// of returns what the part with an index tells its progress to.
+func (c *sharedCounts) of(i int) teller {
 	return tell(func(now counts, what string) {
 		c.mu.Lock()
 		defer c.mu.Unlock()

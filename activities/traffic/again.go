@@ -1,0 +1,51 @@
+package traffic
+
+import (
+	"context"
+	"errors"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"sluice.dev/sluice/activities/kube"
+	"sluice.dev/sluice/activities/release"
+)
+
+// errAgain ends the wait for gateways to forget a canary Ingress that is there
+// again.
+var errAgain = errors.New("the canary Ingress is there again")
+
+// whileGone returns a context that ends as soon as there is another canary Ingress
+// than the one that was removed. Nothing keeps the API server from creating one
+// late, for an operation whose answer had not come in time: a gateway would never
+// forget it, and whoever waits for that would wait for ever.
+func (a *Activities) whileGone(ctx context.Context, change *change) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	ref := change.req.Ref
+	look := func() {
+		if uid := a.canaryIngress(ref); uid != "" && uid != change.removed() {
+			cancel(errAgain)
+		}
+	}
+	forget := a.Cluster.Follow(ref.Namespace, []kube.Topic{kube.AboutIngress(ref.CanaryIngress())}, look)
+	look() // it may have come before
+	return ctx, func() { forget(); cancel(nil) }
+}
+
+// canaryIngress returns the UID of the rollout's canary Ingress, as the cache has
+// it; none where it is being deleted.
+func (a *Activities) canaryIngress(ref release.Ref) types.UID {
+	live, err := a.Cluster.Ingresses(ref.Namespace).Get(ref.CanaryIngress())
+	if err != nil || live.Labels[release.LabelRollout] != ref.ID || live.DeletionTimestamp != nil {
+		return ""
+	}
+	return live.UID
+}
+
+// removed is the UID of the canary Ingress that the change has found, which the
+// cache may have for a while longer than there is one.
+func (c *change) removed() types.UID {
+	if c.live == nil {
+		return ""
+	}
+	return c.live.UID
+}

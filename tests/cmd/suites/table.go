@@ -88,7 +88,7 @@ func table() []suite {
 			{dir: "tests", do: tests, args: []string{"./cmd/sluice-demo"}, limit: 10 * time.Minute},
 		}},
 		{name: "e2e", about: "rollouts on the sandbox under load that must lose nothing", steps: []step{
-			{dir: "tests", do: tests, args: []string{"./e2e"}, limit: 75 * time.Minute, shards: 3},
+			{dir: "tests", do: tests, args: []string{"./e2e"}, limit: 75 * time.Minute, shards: 2},
 		}},
 		{name: "browser", about: "a rollout seen and promoted in the Temporal Web UI", needs: "chromium", steps: []step{
 			{dir: "tests", do: tests, args: []string{"./browser"}, limit: 10 * time.Minute},

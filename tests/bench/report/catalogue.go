@@ -146,7 +146,7 @@ var reasons = map[string]string{
 	MassWall:        "the machine: on 2 processors API server, Temporal and gateway take most of it",
 	MassCPU:         "conversation with Temporal, no single piece of the worker",
 	MassPeak:        "pages of the executable and stacks; Go's collector lets the heap double",
-	HeldTenThousand: "the cache of workflows, 143 KiB each, which --workflow-cache-size bounds, and the worker's view of the cluster",
+	HeldTenThousand: "the cache of workflows, which --workflow-cache-size bounds, and the worker's view of the cluster",
 }
 
 // Definitions returns the identities of all rows.

@@ -27,6 +27,8 @@ const masters = "system:masters"
 const (
 	apiserverCert     = "apiserver.crt"
 	apiserverKey      = "apiserver.key"
+	gatewayCert       = "gateway.crt"
+	gatewayKey        = "gateway.key"
 	kubeletClientCert = "apiserver-kubelet-client.crt"
 	kubeletClientKey  = "apiserver-kubelet-client.key"
 	serviceAccountKey = "service-account.key"
@@ -95,6 +97,13 @@ func (p Plan) writeServerCertificates(authority *certs.Authority) error {
 		return err
 	}
 	if err := server.Write(p.Dir.Cert(apiserverCert), p.Dir.Cert(apiserverKey)); err != nil {
+		return err
+	}
+	gateway, err := authority.Server("traefik", "localhost")
+	if err != nil {
+		return err
+	}
+	if err := gateway.Write(p.Dir.Cert(gatewayCert), p.Dir.Cert(gatewayKey)); err != nil {
 		return err
 	}
 	client, err := authority.Client("kube-apiserver-kubelet-client", masters)

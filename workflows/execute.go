@@ -152,6 +152,10 @@ func (r *run) recordRemoval(ctx workflow.Context, future workflow.Future) error 
 	return r.routedLate(err)
 }
 
+// maxLate is how often a route may come late before it counts as a failure: an API
+// server makes one, but a tool may make it for ever.
+const maxLate = 3
+
 // routedLate takes over that the canary has a route again after it was removed, and
 // lets what follows be planned anew. No rollout of an earlier release has seen this
 // error.
@@ -160,6 +164,9 @@ func (r *run) routedLate(err error) error {
 		return err
 	}
 	r.world = r.world.RouteLate()
+	if r.late++; r.late > maxLate {
+		return err
+	}
 	return errInterrupted
 }
 

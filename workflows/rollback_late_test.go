@@ -51,6 +51,27 @@ func TestARouteThatComesLateIsRemoved(t *testing.T) {
 	}
 }
 
+// TestARouteThatSomebodyMakesForEver: each try of the compensation waits longer.
+func TestARouteThatSomebodyMakesForEver(t *testing.T) {
+	b := newBench(t)
+	var tries []time.Time
+	b.cluster.fail = func(op string) error {
+		if op != "release" || len(tries) == 6 {
+			return nil
+		}
+		tries = append(tries, b.Now())
+		return kube.Terminal(kube.ErrRouted, "the canary Ingress is there again")
+	}
+	b.signal(time.Minute, workflows.VerbAbort, nil)
+	result, err := b.run(seed())
+	require.NoError(t, err)
+	require.Equal(t, workflows.RolledBack, result.Outcome)
+	require.Len(t, tries, 6)
+	between := tries[5].Sub(tries[4])
+	require.GreaterOrEqual(t, between, 4*time.Second)
+	require.Less(t, tries[3].Sub(tries[2]), between)
+}
+
 // phaseOf is the last phase of a rollout.
 func phaseOf(o workflows.Outcome) workflows.Phase {
 	if o == workflows.Promoted {

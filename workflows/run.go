@@ -31,6 +31,8 @@ type run struct {
 	// routeAgain says that a route was asked for since one was confirmed, and may
 	// have waited for pods.
 	routeAgain bool
+	// late counts the routes that came after the route was removed.
+	late int
 	// deadline of the operations of the present step.
 	deadline time.Time
 

@@ -84,26 +84,38 @@ func (a *Activities) removeCanary(ctx context.Context, ref release.Ref) error {
 	if err := a.checkApart(ref); err != nil {
 		return err
 	}
+	if err := a.stopCanary(ctx, ref); err != nil {
+		return err
+	}
+	if _, err := a.Cluster.RemoveBudget(ctx, ref, ref.CanaryBudget()); err != nil {
+		return err
+	}
+	_, err := a.Cluster.RemoveService(ctx, ref, ref.CanaryService())
+	return err
+}
+
+// stopCanary deletes the canary Deployment, and what of that name is created late, and
+// waits for its pods to end.
+func (a *Activities) stopCanary(ctx context.Context, ref release.Ref) error {
+	deleted := map[types.UID]bool{}
+	if d, err := a.Cluster.Deployments(ref.Namespace).Get(ref.CanaryDeployment()); err == nil {
+		deleted[d.UID] = true
+	}
 	if _, err := a.Cluster.RemoveDeployment(ctx, ref, ref.CanaryDeployment()); err != nil {
 		return err
 	}
 	wait := kube.Wait{Namespace: ref.Namespace, Beat: kube.Beat(ctx), Topics: []kube.Topic{kube.AboutWorkload(ref.CanaryDeployment())}}
-	err := a.Cluster.AwaitState(ctx, wait, func() (kube.State, error) {
+	return a.Cluster.AwaitState(ctx, wait, func() (kube.State, error) {
 		deployments, err := a.Cluster.Deployments(ref.Namespace).List(ours(ref))
-		if err != nil {
-			return kube.State{}, err
+		for _, d := range deployments {
+			if err == nil && d.DeletionTimestamp == nil && !deleted[d.UID] {
+				deleted[d.UID] = true
+				_, err = a.Cluster.RemoveDeployment(ctx, ref, d.Name)
+			}
 		}
 		pods := len(a.Cluster.PodsOfRollout(ref.Namespace, ref.ID))
-		return kube.State{Done: pods+len(deployments) == 0, Progress: fmt.Sprintf("%d canary pods are stopping", pods)}, nil
+		return kube.State{Done: pods+len(deployments) == 0, Progress: fmt.Sprintf("%d canary pods are stopping", pods)}, err
 	})
-	if err != nil {
-		return err
-	}
-	if _, err = a.Cluster.RemoveBudget(ctx, ref, ref.CanaryBudget()); err != nil {
-		return err
-	}
-	_, err = a.Cluster.RemoveService(ctx, ref, ref.CanaryService())
-	return err
 }
 
 // clean restores the workload and takes our marks away. The entry among the

@@ -22,7 +22,9 @@ import (
 )
 
 func (b *bench) release(seq int64) (workload.Pods, error) {
-	pods, err := b.ReleaseWorkload(b.t.Context(), workload.ReleaseRequest{Ref: kubetest.Ref(seq)})
+	ctx, cancel := context.WithTimeout(b.t.Context(), time.Hour)
+	defer cancel()
+	pods, err := b.ReleaseWorkload(ctx, workload.ReleaseRequest{Ref: kubetest.Ref(seq)})
 	synctest.Wait()
 	return pods, err
 }
@@ -174,6 +176,21 @@ func TestReleaseFindsALateRoute(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestReleaseDeletesACanaryThatComesLate, while it waits for the pods of the first one.
+func TestReleaseDeletesACanaryThatComesLate(t *testing.T) {
+	onBench(t, 3, func(b *bench) {
+		b.promoted()
+		again := b.canaryDeployment()
+		again.ObjectMeta = metav1.ObjectMeta{Namespace: again.Namespace, Name: again.Name, Labels: again.Labels, Annotations: again.Annotations}
+		b.server.Freeze()
+		time.AfterFunc(time.Second, func() { b.server.Put(again); b.server.Thaw() })
+		_, err := b.release(4)
+		require.NoError(t, err)
+		b.requireGone()
+		require.Equal(t, map[string]int{"version:v2": 3}, b.tags())
+	})
 }
 
 // TestReleaseDeletesWhatComesLate: an operation that was given up may create objects

@@ -36,8 +36,8 @@ var ways = []struct {
 	{"canary", func(r *rollout) { r.start("rollout-canary.yaml", "v2") }, []string{"promote", "--full"}, workflows.PhasePromoted, "v2", 16},
 	{"ab", func(r *rollout) { r.start("rollout-ab.yaml", "v2") }, []string{"promote"}, workflows.PhasePromoted, "v2", 16},
 	{"abort", func(r *rollout) { r.start("rollout-canary.yaml", "v2") }, []string{"abort"}, workflows.PhaseRolledBack, "v1", 14},
-	{"selector", func(r *rollout) { r.startBySelector("rollout-canary.yaml", "v2") }, []string{"promote", "--full"}, workflows.PhasePromoted, "v2", 23},
-	{"selector-abort", func(r *rollout) { r.startBySelector("rollout-ab.yaml", "v2") }, []string{"abort"}, workflows.PhaseRolledBack, "v1", 19},
+	{"selector", func(r *rollout) { r.startBySelector("rollout-canary.yaml", "v2") }, []string{"promote", "--full"}, workflows.PhasePromoted, "v2", 24},
+	{"selector-abort", func(r *rollout) { r.startBySelector("rollout-ab.yaml", "v2") }, []string{"abort"}, workflows.PhaseRolledBack, "v1", 20},
 }
 
 // sampledFaults are those that the proxy of sluice-faults knows.

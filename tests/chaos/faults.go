@@ -84,7 +84,7 @@ var Drifts = []Fault{Unroute, Reweigh, Grow, Widen}
 // Faults are all of them, but None.
 var Faults = []Fault{
 	CrashBefore, CrashSent, CrashLate, CrashAfter, CrashConfirm, Conflict, TimeoutApplied, TimeoutLost, Duplicate,
-	Freeze, Abort, AbortLate, CreateLate, Revise, Double, Repair, PodLost, Repack,
+	Freeze, Abort, AbortLate, Revise, Double, Repair, PodLost, Repack, CreateLate,
 }
 
 // How long the things take that faults are made of.

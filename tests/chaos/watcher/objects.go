@@ -182,7 +182,8 @@ func routeOf(event watch.EventType, k *netv1.Ingress) route {
 
 // routed is I7 and I17: a route is written when every replica follows the one
 // before, unless it takes requests away from canary, or both sides have the pods
-// for all requests, as on the way back from a promotion; its weight is one that
+// for all requests, as on the way back from a promotion (but for a pod of canary that
+// was lost and is being replaced); its weight is one that
 // the document has, and never rises on the way back otherwise.
 func (w *Watcher) routed(event watch.EventType, k *netv1.Ingress) {
 	before, now := w.routes, routeOf(event, k)
@@ -193,7 +194,7 @@ func (w *Watcher) routed(event watch.EventType, k *netv1.Ingress) {
 	for _, g := range w.Replicas {
 		e := g.Exposed(w.Path)
 		switch {
-		case now.carries() && !shows(e, before) && !(w.promoting() && min(e.Stable, e.Canary) >= w.pods()):
+		case now.carries() && !shows(e, before) && !(w.promoting() && e.Stable >= w.pods() && w.repairing(e.Canary, w.pods())):
 			w.breaks("I7", "the route becomes %+v while %s does not yet follow %+v", now, g.Name, before)
 		case !now.exists && e.Carries():
 			w.breaks("I7", "the route goes while %s still sends requests to canary", g.Name)

@@ -15,7 +15,6 @@ import (
 // the route was removed. It is removed in the order that loses nothing, and the end
 // is the same.
 func TestARouteThatComesLateIsRemoved(t *testing.T) {
-	bySelector := seedBySelector()
 	again := []string{"route 0", "unroute", "release"}
 	for name, c := range map[string]struct {
 		rollout config.Rollout
@@ -27,7 +26,7 @@ func TestARouteThatComesLateIsRemoved(t *testing.T) {
 	}{
 		"on the way back":    {seed(), "release", workflows.VerbAbort, nil, workflows.RolledBack, append([]string{"unroute", "restore settle=false"}, again...)},
 		"on the way forward": {seed(), "release", workflows.VerbPromote, workflows.Message{Full: true}, workflows.Promoted, append([]string{"route 0", "unroute"}, again...)},
-		"isolated by selector": {bySelector, "remove canary", workflows.VerbAbort, nil, workflows.RolledBack, []string{
+		"isolated by selector": {seedBySelector(), "remove canary", workflows.VerbAbort, nil, workflows.RolledBack, []string{
 			"unroute", "route 0", "unroute", "remove canary", "widen", "restore settle=false", "release",
 		}},
 	} {

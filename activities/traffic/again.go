@@ -7,7 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"sluice.dev/sluice/activities/kube"
-	"sluice.dev/sluice/activities/release"
 )
 
 // errAgain ends the wait for gateways to forget a canary Ingress that is there
@@ -22,23 +21,13 @@ func (a *Activities) whileGone(ctx context.Context, change *change) (context.Con
 	ctx, cancel := context.WithCancelCause(ctx)
 	ref := change.req.Ref
 	look := func() {
-		if uid := a.canaryIngress(ref); uid != "" && uid != change.removed() {
+		if live := canaryOf(a.Cluster, ref); live != nil && live.UID != change.removed() {
 			cancel(errAgain)
 		}
 	}
 	forget := a.Cluster.Follow(ref.Namespace, []kube.Topic{kube.AboutIngress(ref.CanaryIngress())}, look)
 	look() // it may have come before
 	return ctx, func() { forget(); cancel(nil) }
-}
-
-// canaryIngress returns the UID of the rollout's canary Ingress, as the cache has
-// it; none where it is being deleted.
-func (a *Activities) canaryIngress(ref release.Ref) types.UID {
-	live, err := a.Cluster.Ingresses(ref.Namespace).Get(ref.CanaryIngress())
-	if err != nil || live.Labels[release.LabelRollout] != ref.ID || live.DeletionTimestamp != nil {
-		return ""
-	}
-	return live.UID
 }
 
 // removed is the UID of the canary Ingress that the change has found, which the

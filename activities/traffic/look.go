@@ -45,8 +45,8 @@ func (l Looker) LookAtRoute(ref release.Ref) Look {
 	var look Look
 	base, err := l.Cluster.Ingresses(ref.Namespace).Get(ref.Ingress)
 	look.Missing = err != nil
-	canary, err := l.Cluster.Ingresses(ref.Namespace).Get(ref.CanaryIngress())
-	if err != nil || canary.Labels[release.LabelRollout] != ref.ID || canary.DeletionTimestamp != nil {
+	canary := canaryOf(l.Cluster, ref)
+	if canary == nil {
 		return look
 	}
 	look.Ingress, look.Edited = canary, kube.Edited(canary)
@@ -73,4 +73,14 @@ func (l Looker) LookAtRoute(ref release.Ref) Look {
 		look.Shadows = shadowed(l.Gateways, ref, base, look.Route.Matches, all)
 	}
 	return look
+}
+
+// canaryOf returns the rollout's canary Ingress, as the cache has it; nil where there
+// is none, or it is being deleted.
+func canaryOf(cluster *kube.Cluster, ref release.Ref) *networkingv1.Ingress {
+	in, err := cluster.Ingresses(ref.Namespace).Get(ref.CanaryIngress())
+	if err != nil || in.Labels[release.LabelRollout] != ref.ID || in.DeletionTimestamp != nil {
+		return nil
+	}
+	return in
 }

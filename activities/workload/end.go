@@ -24,10 +24,12 @@ import (
 // It fails with type Drift while the user's Service sends requests to the canary
 // pods, and with type Routed where the canary has a route again.
 func (a *Activities) ReleaseWorkload(ctx context.Context, req ReleaseRequest) (Pods, error) {
-	known := map[types.UID]bool{}
-	if _, err := a.late(req.Ref, known); err != nil {
+	left, err := a.left(req.Ref)
+	if err != nil {
 		return Pods{}, err
 	}
+	known := map[types.UID]bool{}
+	late(left, known)
 	steps := []func(context.Context, release.Ref) error{a.awaitNoRoute, a.removeCanary}
 	if req.Ref.Isolation.BySelector() {
 		steps = append(steps, a.forgetService)
@@ -70,7 +72,7 @@ func (a *Activities) routed(ctx context.Context, ref release.Ref) error {
 		return nil
 	case err != nil:
 		return kube.Failure(err, fmt.Sprintf("reading Ingress %s/%s", ref.Namespace, ref.CanaryIngress()))
-	case in.Labels[release.LabelRollout] != ref.ID || in.DeletionTimestamp != nil:
+	case !isOurs(in, ref):
 		return nil
 	}
 	return kube.Terminal(kube.ErrRouted, "releasing Deployment %s/%s: canary Ingress %s is there again after its route was removed",
@@ -174,8 +176,7 @@ func (a *Activities) awaitNothing(ctx context.Context, ref release.Ref, known ma
 		if err != nil || len(left) == 0 {
 			return kube.State{Done: true}, err
 		}
-		late, err := a.late(ref, known)
-		if err == nil && late {
+		if late(left, known) {
 			if err = a.awaitNoRoute(ctx, ref); err == nil {
 				err = a.removeCanary(ctx, ref)
 			}
@@ -184,16 +185,14 @@ func (a *Activities) awaitNothing(ctx context.Context, ref release.Ref, known ma
 	})
 }
 
-// late reports whether there are objects of the rollout that were not known, and
-// makes them known.
-func (a *Activities) late(ref release.Ref, known map[types.UID]bool) (bool, error) {
-	left, err := a.left(ref)
+// late reports whether there are objects that were not known, and makes them known.
+func late(left []remain, known map[types.UID]bool) bool {
 	late := false
 	for _, o := range left {
 		late = late || !known[o.uid]
 		known[o.uid] = true
 	}
-	return late, err
+	return late
 }
 
 // remain is an object that carries the mark of the rollout.

@@ -204,7 +204,6 @@ func TestReleaseDeletesWhatComesLate(t *testing.T) {
 		b.server.PrependReactor("delete", "services", func(clienttesting.Action) (bool, runtime.Object, error) {
 			// After the Service is gone, and before the workload is let go.
 			time.AfterFunc(time.Millisecond, func() { b.server.Put(service); b.server.Put(budget) })
-			time.AfterFunc(2*time.Millisecond, b.server.Thaw)
 			return false, nil, nil
 		})
 		b.server.PrependReactor("patch", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {

@@ -136,7 +136,6 @@ func (s *sim) repairLate() {
 	if !s.marked() {
 		return
 	}
-	s.repaired = true
 	s.must(s.start(true))
 	view, err := s.frontend.Await(s.ctx, s.workflowID(), func(v frontend.View) bool { return v.Closed })
 	if err != nil {

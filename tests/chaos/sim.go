@@ -100,7 +100,6 @@ type sim struct {
 	used       map[kubetest.Right]bool
 	problems   []string
 	interfered bool
-	repaired   bool
 	conflicts  conflicts
 	probes     atomic.Int64
 }
@@ -232,7 +231,7 @@ func (s *sim) outcome() workflows.Outcome {
 		s.problem("the workflow: %v", err)
 		return ""
 	}
-	if (s.run.Fault == Repair || s.repaired) && strings.Contains(view.Failure, "nothing to repair") {
+	if (s.run.Fault == Repair || s.run.Fault == CreateLate) && strings.Contains(view.Failure, "nothing to repair") {
 		return nothingLeft
 	}
 	var result workflows.Result

@@ -118,7 +118,7 @@ func (p Plan) writeConfigs() error {
 
 // gatewayConfig gives the gateway a certificate, as whoever runs one does. Without
 // it Traefik makes itself an RSA key whenever anything changes, also where nobody
-// speaks TLS: nearly half of all its work here, before each change takes effect.
+// speaks TLS: nearly 40 % of all its work here, before each change takes effect.
 func (p Plan) gatewayConfig() []byte {
 	return fmt.Appendf(nil, `tls:
   stores:
